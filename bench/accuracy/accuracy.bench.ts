@@ -69,7 +69,13 @@ async function compare(
       const settings = await resolveTraining(given);
       for (const seed of "window" in choice ? [null] : numbers) {
         const { inputSize, resize, padding } = settings;
-        const { seed: _seed, backbone, featureBudget: _budget, augment: _augment, ...general } = generalOptionsOf(settings);
+        const {
+          seed: _seed,
+          backbone,
+          featureBudget: _budget,
+          augment: _augment,
+          ...general
+        } = generalOptionsOf(settings);
         // without a model only what changes the images counts
         const options = seed === null ? { inputSize, resize, padding } : { ...general, ...settings.options };
         const key = { dataset, backbone, choice: choice.name, seed, options };

@@ -1,5 +1,6 @@
 // Trainings on some of a dataset's good images, measured on its test images, from features that are computed once.
 import { join } from "node:path";
+import type { DatasetClass } from "../../src/data/dataset.ts";
 import { evaluate } from "../../src/metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../../src/metrics/metrics.ts";
 import type { Detector } from "../../src/detection/detector.ts";
@@ -27,7 +28,7 @@ const OPTIONS = { method: "patchcore", folds: 0 } as const satisfies TrainingOpt
 /** Reads a dataset, and computes the features of PatchCore that are not in the folder yet. */
 export async function readSubject(device: Device, root: string, folder: string): Promise<Subject> {
   const set = await featuresOf(device, root, OPTIONS, await resolveTraining(OPTIONS), folder);
-  const [{ name, train }] = (await readDataset(root)).classes as [{ name: string; train: readonly { path: string }[] }];
+  const [{ name, train }] = (await readDataset(root)).classes as readonly [DatasetClass];
   return { name, set, train: train.map(({ path }) => join(root, path)) };
 }
 
@@ -47,7 +48,7 @@ export async function measure(
   options: TrainingOptions,
   test: readonly TestImage[],
 ): Promise<Metrics> {
-  const detector = await trainDetector(device, good, { ...OPTIONS, ...options } as TrainingOptions);
+  const detector = await trainDetector(device, good, { ...OPTIONS, ...options });
   const scored = await scoredBy(detector, set, test);
   detector.release();
   return meanMetrics([evaluate(scored)]);

@@ -43,7 +43,7 @@ export interface ImageRecord {
   readonly added: boolean;
 }
 
-/** What a training that goes on needs to know of the one before it. */
+/** An earlier training that another goes on from. */
 export interface EarlierTraining {
   /** The detector that came of it, which stays as it is. */
   readonly detector: Detector;
@@ -105,7 +105,7 @@ export const withDecided = (config: DetectorConfig, options: TrainingOptions): T
 
 const DETECTOR = "the detector that training goes on from"; // the source of its tensors, for errors
 
-/** What a training takes over from a detector, and how it goes on. */
+/** The part of a detector that a training takes over, and the way in which it goes on. */
 export class Continuation {
   /** Identity of the detector's tensors and of the share of steps: a saved training must have the same. */
   readonly identity: string;

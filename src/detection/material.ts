@@ -147,9 +147,13 @@ export class Material {
       const name = given.name ?? `image ${samples.length + 1}, of class ${className},`;
       regions ||= Boolean(region);
       if (image instanceof Float32Array && augment !== "none")
-        throw new OptionError(`training: augment ${augment} turns pictures, and ${name} came as features: leave it out`);
+        throw new OptionError(
+          `training: augment ${augment} turns pictures, and ${name} came as features: leave it out`,
+        );
       const shown = image instanceof Float32Array ? null : (region?.shown(image) ?? image);
-      const features = shown ? maker.rawOf([shown]) : fromArray(device, [1, height, width, channels], image as Float32Array);
+      const features = shown
+        ? maker.rawOf([shown])
+        : fromArray(device, [1, height, width, channels], image as Float32Array);
       set.add(await toArray(features), className, name, shown ? isEvenColour(shown) : even);
       const index = await store.add(features);
       release(features);

@@ -261,8 +261,7 @@ export class Training {
     const { state, fit: stored, weights } = decodeTrainingState(saved, name);
     requireSame(this.#course.identity, state, name);
     const { length } = this.#course.fits;
-    if (!(state.run < length))
-      throw new InputError(`${name} is at model ${state.run + 1} of ${length}: it is damaged`);
+    if (!(state.run < length)) throw new InputError(`${name} is at model ${state.run + 1} of ${length}: it is damaged`);
     const fit = this.#restored(Weights.stored(this.#device, weights, name), state, stored, name);
     this.#fit.release();
     this.#fit.model.weights.release();

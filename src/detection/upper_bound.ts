@@ -49,7 +49,7 @@ function boundOfAll(values: readonly number[], added: readonly number[], probabi
   const [first, second] = [predict(values), predict(added)];
   const bounds = [first, second].map((one) => boundOf(one, share));
   let [low, high] = [Math.min(...bounds), Math.max(...bounds)];
-  for (let i = 0; i < 60; i++) {
+  for (let i = 0; i < 48; i++) {
     const middle = (low + high) / 2;
     const beyond = (values.length * tailOf(first, middle) + added.length * tailOf(second, middle)) / all.length;
     if (beyond > share) low = middle;

@@ -102,7 +102,11 @@ export function defineMethod<Table extends OptionTable, Config extends FeatureEx
           );
       }
       const kept = Object.fromEntries(learned.map((field) => [field, model[field]]));
-      return { kind, config: { ...fresh, ...kept }, options: { ...shorterOptions(rest.options, options, share), ...other } };
+      return {
+        kind,
+        config: { ...fresh, ...kept },
+        options: { ...shorterOptions(rest.options, options, share), ...other },
+      };
     },
     remarks: (config) => remarks(read(config)),
     begin: (config, options, input) => begin(read(config), own(options), input),

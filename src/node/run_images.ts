@@ -84,11 +84,20 @@ function isRunImages(value: unknown): value is RunImages {
 }
 
 const isFolder = (value: unknown): boolean =>
-  isObject(value) && typeof value["folder"] === "string" && Array.isArray(value["images"]) && value["images"].every(isRecord);
+  isObject(value) &&
+  typeof value["folder"] === "string" &&
+  Array.isArray(value["images"]) &&
+  value["images"].every(isRecord);
 
 function isRecord(value: unknown): boolean {
   if (!isObject(value)) return false;
   const { name, className, trained, heldOut, added } = value;
   const isHeldOut = heldOut === null || (isObject(heldOut) && isScore(heldOut["score"]) && isScore(heldOut["peak"]));
-  return typeof name === "string" && typeof className === "string" && typeof trained === "boolean" && typeof added === "boolean" && isHeldOut;
+  return (
+    typeof name === "string" &&
+    typeof className === "string" &&
+    typeof trained === "boolean" &&
+    typeof added === "boolean" &&
+    isHeldOut
+  );
 }

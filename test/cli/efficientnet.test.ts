@@ -41,6 +41,7 @@ test("train, eval and predict go through, and the model knows backbone, padding,
   expect(trained).toMatchObject({ code: 0 });
   expect((await readdir(at("run"))).sort()).toEqual([
     "config.json",
+    "images.json",
     "model.safetensors",
     "train.jsonl",
     "weights_path.txt",
@@ -63,6 +64,7 @@ test("features spilled to disk train the same model, and leave no file behind", 
   expect((await model("spilled")).equals(await model("run"))).toBe(true);
   expect((await readdir(at("spilled"))).sort()).toEqual([
     "config.json",
+    "images.json",
     "model.safetensors",
     "train.jsonl",
     "weights_path.txt",

@@ -22,7 +22,9 @@ async function brighter(name: string, first: number, count: number): Promise<str
   await mkdir(at(name), { recursive: true });
   for (let i = first; i < first + count; i++) {
     const file = `${String(i).padStart(3, "0")}.png`;
-    await sharp(at("all", "plate", "train", "good", file)).linear(1.3, 0).toFile(at(name, file));
+    await sharp(at("all", "plate", "train", "good", file))
+      .linear(1.3, 0)
+      .toFile(at(name, file));
   }
   return at(name);
 }
@@ -34,10 +36,11 @@ const OPTIONS = ["--method", "patchcore", "--size", "64", "--set", "coreset=0.2"
 const trained = await bigrid(["train", DIR, "--out", RUN, ...OPTIONS]);
 
 const imagesOf = async (run: string) => JSON.parse(await readFile(join(run, "images.json"), "utf8")) as RunImages;
-const alarms = async (run: string, images: string): Promise<number> => {
-  const { stdout, code } = await bigrid(["predict", run, images, "--json"]);
+const alarms = async (run: string, inspected: string): Promise<number> => {
+  const { stdout, code } = await bigrid(["predict", run, inspected, "--json"]);
   expect(code).toBe(0);
-  return (JSON.parse(stdout) as { defective: number }).defective;
+  const { images } = JSON.parse(stdout) as { images: readonly { verdict: string }[] };
+  return images.filter(({ verdict }) => verdict === "defective").length;
 };
 
 test("a run says which images it was trained on, and which of them set its threshold", async () => {
@@ -62,7 +65,9 @@ test("false alarms are added: others like them are no alarms any more, and defec
   const { code, stdout, stderr } = await bigrid(["train", "--from", RUN, "--add", ADDED, "--out", at("next")]);
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   expect(stderr).toContain(`5 good images added to the 12 of ${RUN}; embedded backbone, on `);
-  expect(stdout).toMatch(/good +threshold +typical score of them +called defective +by models\nclass +added +before +now/);
+  expect(stdout).toMatch(
+    /good +threshold +typical score of them +called defective +by models\nclass +added +before +now/,
+  );
   expect(stdout).toMatch(/\nplate +5 .* 5 +0 +\d of 5\n/);
   expect(stdout).toContain("expected of new good images: 1 % called defective");
   expect(await alarms(at("next"), UNSEEN)).toBeLessThanOrEqual(1);
@@ -87,9 +92,9 @@ test("in place, the run is replaced when all is done; what was added is known th
   expect(first.code).toBe(0);
   expect(first.stderr).toContain("is there already; the new model and its log replace it when training is done");
   expect((await readFile(join(run, "model.safetensors"))).equals(before)).toBe(false);
-  expect(
-    (await readFile(join(run, "model.safetensors"))).equals(await readFile(at("next", "model.safetensors"))),
-  ).toBe(true);
+  expect((await readFile(join(run, "model.safetensors"))).equals(await readFile(at("next", "model.safetensors")))).toBe(
+    true,
+  );
   const again = await bigrid(["train", "--from", run, "--add", ADDED, "--out", run]);
   expect(again.code).toBe(1);
   expect(again.stderr).toContain(`${ADDED} has no good image that ${run} was not trained on: add others`);
@@ -111,7 +116,10 @@ test("it begins nothing where options contradict the run", async () => {
     [...from, "--size", "128"],
     `inputSize 128 contradicts ${RUN}, which was trained with 64: leave it out, or train anew without --from`,
   );
-  await refusal([...from, "--method", "padim"], `method "padim" contradicts ${RUN}, which was trained with "patchcore"`);
+  await refusal(
+    [...from, "--method", "padim"],
+    `method "padim" contradicts ${RUN}, which was trained with "patchcore"`,
+  );
   await refusal([...from, "--set", "coreset=0.5"], `coreset 0.5 contradicts ${RUN}, which was trained with 0.2`);
   await refusal([...from, "--set", "augment=both"], 'augment "both" contradicts');
   await refusal([...from, "--roi", "1,2,30,40"], `--roi 1,2,30,40 contradicts ${RUN}, which was trained with none`);

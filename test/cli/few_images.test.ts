@@ -3,7 +3,7 @@ import { cp, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { fewImagesRemark } from "../../src/cli/few_images.ts";
-import { resolveTraining, type TrainingOptions } from "../../src/detection/training_options.ts";
+import { resolveTraining } from "../../src/detection/training_options.ts";
 import type { MethodName } from "../../src/methods/registry.ts";
 import { writeSyntheticSet } from "../../src/node/synthetic.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
@@ -16,13 +16,13 @@ await cp(at("set", "plate"), at("one"), { recursive: true });
 
 const classOf = (name: string, count: number) => ({
   name,
-  train: Array.from({ length: count }, (_, i) => ({ path: `${i}`, defective: false, masks: [] })),
+  train: Array.from({ length: count }, (_, i) => ({ path: `${i}`, defect: "good", defective: false, masks: [] })),
 });
 const nearest = "--method grad or patchcore suits them";
 const copies = "--set augment=both also trains on turned and mirrored copies, if parts lie in any rotation";
 
 const settingsOf = (method: MethodName, options: object = {}) =>
-  resolveTraining({ method, ...options } as TrainingOptions);
+  resolveTraining({ method, ...options });
 
 test("the sentence is of the class with the fewest images, up to sixteen, and leaves out what is chosen", async () => {
   expect(await fewImagesRemark([classOf("a", 16)])).toBe(`16 good images are few: ${nearest}; ${copies}`);

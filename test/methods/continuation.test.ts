@@ -32,7 +32,11 @@ const [, plates] = synthesise({ size: SIZE, train: 24, good: 1, defective: 3, se
   unknown,
   ReturnType<typeof synthesise>[number],
 ];
-const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }): DecodedImage => ({ width: SIZE, height: SIZE, data: rgba });
+const pictureOf = ({ rgba }: { readonly rgba: Uint8Array }): DecodedImage => ({
+  width: SIZE,
+  height: SIZE,
+  data: rgba,
+});
 
 /** The same part under a brighter lamp. */
 const brighter = (image: DecodedImage): DecodedImage => ({
@@ -53,7 +57,7 @@ async function* eachOf<T>(items: readonly T[]): AsyncGenerator<T> {
 }
 
 const optionsOf = (method: MethodName, more: object): TrainingOptions =>
-  ({ method, inputSize: SIZE, seed: 7, ...SMALL[method], ...more }) as TrainingOptions;
+  ({ method, inputSize: SIZE, seed: 7, ...SMALL[method], ...more });
 
 async function train(images: readonly TrainingImage[], options: TrainingOptions) {
   const training = await Training.begin(device, eachOf(images), options);
@@ -94,7 +98,10 @@ describe.each(METHOD_NAMES)("the method %s", (method) => {
     expect(await alarmsOf(detector, UNSEEN)).toBeLessThanOrEqual(alarms / 2);
     expect(await alarmsOf(detector, DEFECTIVE)).toBeGreaterThanOrEqual(found - 2);
 
-    const [were, are] = [before.detector, detector].map(({ config }) => config.calibration.threshold) as [number, number];
+    const [were, are] = [before.detector, detector].map(({ config }) => config.calibration.threshold) as [
+      number,
+      number,
+    ];
     expect(added.map(({ name }) => name)).toEqual(ADDED.map(({ name }) => name));
     const count = (isAlarm: (one: AddedImage) => boolean): number => added.filter(isAlarm).length;
     expect(count(({ after }) => after > are)).toBeLessThanOrEqual(count(({ before: score }) => score > were) / 2);

@@ -39,7 +39,10 @@ export async function addTrain(program: Command): Promise<void> {
     .optionsGroup(DATA);
   addRegionFlags(addFormatFlag(command))
     .option("--strict", "stop at the first image that cannot be read, instead of skipping it")
-    .option("--from <run>", "go on from this run, without <dir> and with the run's options, for good images that are new")
+    .option(
+      "--from <run>",
+      "go on from this run, without <dir> and with the run's options, for good images that are new",
+    )
     .option("--add <dir>", "these new good images, such as false alarms that were looked at; with --from");
   await addTrainFlags(command, process.argv.slice(2));
   command

@@ -83,7 +83,8 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
     "--anomalies <dir>",
     "dataset whose defective images with masks are also trained on (form joined)",
   );
-  const learns = named !== null && Object.values<OptionSpec>(method.options).some(({ needsAnomalies }) => needsAnomalies);
+  const learns =
+    named !== null && Object.values<OptionSpec>(method.options).some(({ needsAnomalies }) => needsAnomalies);
   command
     .addOption(learns ? anomalies.helpGroup(ofMethod) : anomalies.hideHelp())
     .addOption(new Option("--weights <file>", WEIGHTS_HELP).helpGroup(MODEL))

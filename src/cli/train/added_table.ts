@@ -23,8 +23,14 @@ export function addedTable(added: readonly AddedImage[], before: Calibration, no
       String(own.length),
       goodScoresOf(before, name).threshold.toPrecision(3),
       goodScoresOf(now, name).threshold.toPrecision(3),
-      typical(before, own.map((one) => one.before)),
-      typical(now, own.map((one) => one.after)),
+      typical(
+        before,
+        own.map((one) => one.before),
+      ),
+      typical(
+        now,
+        own.map((one) => one.after),
+      ),
       String(own.filter((one) => isAbove(one.before, before, name)).length),
       String(own.filter((one) => isAbove(one.after, now, name)).length),
       held.length === 0 ? "-" : `${held.filter((score) => isAbove(score, now, name)).length} of ${held.length}`,
@@ -36,7 +42,10 @@ export function addedTable(added: readonly AddedImage[], before: Calibration, no
   const more = still.length > MOST_NAMED ? [`  and ${still.length - MOST_NAMED} more`] : [];
   return [
     ...all.map((row) =>
-      row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]! + 2))).join("").trimEnd(),
+      row
+        .map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]! + 2)))
+        .join("")
+        .trimEnd(),
     ),
     `expected of new good images: ${percentOf(now.falseReject)} called defective`,
     ...(still.length > 0 ? ["called defective all the same:"] : []),

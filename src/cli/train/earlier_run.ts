@@ -45,8 +45,7 @@ export class EarlierRun {
   static async read(run: string, moved: string | undefined): Promise<EarlierRun> {
     const images = await readRunImages(run);
     const [first, ...others] = images.folders;
-    const folders =
-      moved === undefined || !first ? images.folders : [{ ...first, folder: resolve(moved) }, ...others];
+    const folders = moved === undefined || !first ? images.folders : [{ ...first, folder: resolve(moved) }, ...others];
     return new EarlierRun(run, { ...images, folders });
   }
 
@@ -88,7 +87,9 @@ export class EarlierRun {
       ...one,
       train: one.train.filter(({ path }) => !known.has(resolve(root, path))),
     }));
-    const [all, left] = [dataset.classes, classes].map((some) => some.reduce((sum, { train }) => sum + train.length, 0)) as [number, number];
+    const [all, left] = [dataset.classes, classes].map((some) =>
+      some.reduce((sum, { train }) => sum + train.length, 0),
+    ) as [number, number];
     if (left === 0) throw new InputError(`${root} has no good image that ${this.#run} was not trained on: add others`);
     if (left < all) say(`${all - left} good images of ${root} are left out: ${this.#run} was trained on them already`);
     return { ...dataset, classes };
@@ -117,7 +118,9 @@ export class EarlierRun {
           throw new InputError(
             `none of the ${wanted.length} good images that ${run} was trained on is there any more, ${such}: give the folder that they are in now (bigrid train DIR --from ${run}), or train anew`,
           );
-        say(`${gone.length} of ${wanted.length} good images of ${run} are gone, ${such}: training goes on without them`);
+        say(
+          `${gone.length} of ${wanted.length} good images of ${run} are gone, ${such}: training goes on without them`,
+        );
       }
       onWanted(there.length);
       const { strict, region, input } = reading;

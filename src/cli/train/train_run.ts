@@ -6,11 +6,7 @@ import type { AddedImage, ContinuationOptions, EarlierTraining } from "../../det
 import type { Detector } from "../../detection/detector.ts";
 import type { TrainingImage } from "../../detection/material.ts";
 import { Training } from "../../detection/training.ts";
-import {
-  resolveTraining,
-  TRAINING_OPTIONS,
-  type TrainingProgress,
-} from "../../detection/training_options.ts";
+import { resolveTraining, TRAINING_OPTIONS, type TrainingProgress } from "../../detection/training_options.ts";
 import { saveDetector } from "../../node/detector_file.ts";
 import { SpillFile } from "../../node/files/spill.ts";
 import { encodeRunImages, sortByFolder, type RunImages } from "../../node/run_images.ts";

@@ -12,7 +12,15 @@ export const CRAD_OPTIONS = {
     help: "size of the model; compact suits pretrained networks on software adapters, at a tenth of the time of mobile",
   },
   epochs: { kind: "whole", length: true, least: 0, default: 50, brief: 1, frequent: true, help: "epochs of training" },
-  leastSteps: { kind: "whole", length: true, least: 1, default: 500, brief: 8, frequent: true, help: "minimum number of steps" },
+  leastSteps: {
+    kind: "whole",
+    length: true,
+    least: 1,
+    default: 500,
+    brief: 8,
+    frequent: true,
+    help: "minimum number of steps",
+  },
   batch: {
     kind: "whole",
     least: 1,

@@ -101,17 +101,24 @@ function autoencoderFit(
   settings: DfrSettings,
   { features, seed, before }: Pick<FitInput, "features" | "seed" | "before">,
 ): CapturedFit {
-  return new CapturedFit("dfr", model.weights, features, seed, [
-    {
-      stage: AUTOENCODER,
-      title: settings.latent > 0 ? "Autoencoder" : "Stage 2, autoencoder",
-      ...scheduleOf(features.count, settings),
-      streams: 0,
-      optimizer: () => autoencoderOptimizer(model, settings.learningRate),
-      work: ({ features: batch, optimizer }) =>
-        takeStep(optimizer, () => () => [mseLoss(model.reconstruct(batch, "training")!, batch)]),
-    },
-  ], before);
+  return new CapturedFit(
+    "dfr",
+    model.weights,
+    features,
+    seed,
+    [
+      {
+        stage: AUTOENCODER,
+        title: settings.latent > 0 ? "Autoencoder" : "Stage 2, autoencoder",
+        ...scheduleOf(features.count, settings),
+        streams: 0,
+        optimizer: () => autoencoderOptimizer(model, settings.learningRate),
+        work: ({ features: batch, optimizer }) =>
+          takeStep(optimizer, () => () => [mseLoss(model.reconstruct(batch, "training")!, batch)]),
+      },
+    ],
+    before,
+  );
 }
 
 /** The optimiser of an autoencoder's parameters. */

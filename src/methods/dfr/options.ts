@@ -31,7 +31,15 @@ export const DFR_OPTIONS = {
     default: 10,
     help: "images of which components are computed, spread over the training set; with reconstruction linear all of them are taken",
   },
-  epochs: { kind: "whole", length: true, least: 0, default: 50, brief: 1, frequent: true, help: "epochs of the autoencoder" },
+  epochs: {
+    kind: "whole",
+    length: true,
+    least: 0,
+    default: 50,
+    brief: 1,
+    frequent: true,
+    help: "epochs of the autoencoder",
+  },
   leastSteps: {
     kind: "whole",
     length: true,

@@ -41,12 +41,7 @@ export class PatchCoreFit extends Coreset implements Fit {
 }
 
 /** @throws TooLargeError where the cells of so many images, and the rows kept, are more than a dispatch can see */
-function requireSeen(
-  { height, width, channels }: PatchCoreConfig,
-  images: number,
-  kept: number,
-  most: number,
-): void {
+function requireSeen({ height, width, channels }: PatchCoreConfig, images: number, kept: number, most: number): void {
   const bytesOfRow = 4 * channels;
   const bytesOfImage = height * width * bytesOfRow;
   const bytes = images * bytesOfImage + kept * bytesOfRow;

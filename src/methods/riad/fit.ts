@@ -35,18 +35,25 @@ export class RiadFit extends CapturedFit implements Fit {
     const model = new RiadModel(weights, config, seed);
     const length = scheduleOf(features.count, settings);
     const { cellSizes } = config;
-    super("riad", weights, features, seed, [
-      {
-        stage: STAGE,
-        title: TITLE,
-        ...length,
-        streams: 0,
-        optimizer: () => optimizerOf(model, settings),
-        learningRateScale: (epoch) => (epoch >= Math.floor(DROP_AT * length.epochs) ? DROP_TO : 1),
-        kind: (step) => cellSizes[new RandomStream(seed, STREAM.size, step).word() % cellSizes.length]!,
-        work: (inputs) => trainStep(model, inputs, settings),
-      },
-    ], input.before);
+    super(
+      "riad",
+      weights,
+      features,
+      seed,
+      [
+        {
+          stage: STAGE,
+          title: TITLE,
+          ...length,
+          streams: 0,
+          optimizer: () => optimizerOf(model, settings),
+          learningRateScale: (epoch) => (epoch >= Math.floor(DROP_AT * length.epochs) ? DROP_TO : 1),
+          kind: (step) => cellSizes[new RandomStream(seed, STREAM.size, step).word() % cellSizes.length]!,
+          work: (inputs) => trainStep(model, inputs, settings),
+        },
+      ],
+      input.before,
+    );
     this.model = model;
   }
 }
