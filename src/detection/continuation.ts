@@ -88,21 +88,22 @@ export interface ContinuedPlan {
 }
 
 /** The options of a training that a detector decides. */
-const decidedBy = ({ method, backbone, input, assembly }: DetectorConfig) => ({
+const decidedBy = ({ method, backbone, input }: DetectorConfig) => ({
   method: method.name,
   backbone: backbone.name,
   padding: backbone.padding,
-  stages: isPretrained(backbone.name) ? stageNames(assembly) : null,
   inputSize: input.size,
   resize: input.resize,
 });
 
 /** Options with those that a detector decides, where they are not given. */
 export const withDecided = (config: DetectorConfig, options: TrainingOptions): TrainingOptions => {
-  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
-  return { ...decidedBy(config), ...given } as TrainingOptions;
+  const given = Object.fromEntries(Object.entries(options).filter(([, value]) => (value ?? null) !== null));
+  const stages = isPretrained(config.backbone.name) ? stageNames(config.assembly) : null;
+  return { stages, ...decidedBy(config), ...given } as TrainingOptions;
 };
 
+const HALVES = 2;
 const DETECTOR = "the detector that training goes on from"; // the source of its tensors, for errors
 
 /** The part of a detector that a training takes over, and the way in which it goes on. */
@@ -214,9 +215,10 @@ export class Continuation {
   }
 
   /**
-   * Plans the models. Images that the detector's model held out are scored anew, added ones by models that are not
-   * fitted to them. Those that cross-validation scored keep these scores, as all models that go on from the detector's
-   * know them; where models are fitted anew they are divided again, with the added ones.
+   * Plans the models. Images that the detector's model held out are scored anew. Added ones are scored by models that
+   * are not fitted to them; where models take steps, half of a class's few are, by one further model, since each takes
+   * its time. Images that cross-validation scored keep these scores, as all models that go on from the detector's know
+   * them; where models are fitted anew they are divided again, with the added ones.
    * @param before scores of the added images by the detector
    */
   plan(samples: readonly TrainingSample[], before: ReadonlyMap<TrainingSample, HeldOut>): ContinuedPlan {
@@ -227,10 +229,12 @@ export class Continuation {
     const isDivided = (sample: TrainingSample): boolean =>
       this.isNew(sample) || (isRefitted && isCrossValidated(own(sample)));
     const settled = samples.filter((sample) => !isDivided(sample));
-    const fits = planFits(samples.filter(isDivided), folds, {
+    const steps = this.kind === "steps";
+    const planned = planFits(samples.filter(isDivided), steps ? Math.min(folds, HALVES) : folds, {
       training: this.kind === "addition" ? [] : settled.filter((sample) => own(sample).trained),
       heldOut: settled.filter((sample) => !own(sample).trained || (folds === 0 && isCrossValidated(own(sample)))),
     });
+    const fits = steps && planned.length > HALVES ? [planned[0]!, planned.at(-1)!] : planned;
     const scored = new Set(fits.flatMap(({ heldOut }) => heldOut));
     const carried = isRefitted || folds === 0 ? [] : this.#earlier.record.filter(isCrossValidated);
     // Where there is nothing else to add, the model without an added image is the detector's.

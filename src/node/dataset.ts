@@ -40,12 +40,13 @@ export async function inspectDataset(
 }
 
 /**
- * A dataset's good images, decoded one after another: what `trainDetector` learns from.
+ * A dataset's good images, decoded one after another: what `trainDetector` learns from. Their names are their paths.
  * @throws InputError at the first that cannot be read
  */
 export async function* trainingImages(root: string, { classes }: Dataset): AsyncGenerator<GoodImage> {
   for (const { name: className, train } of classes) {
-    for await (const { image } of usableImages(train, ({ path }) => join(root, path))) yield { className, image };
+    for await (const { item, image } of usableImages(train, ({ path }) => join(root, path)))
+      yield { name: join(root, item.path), className, image };
   }
 }
 

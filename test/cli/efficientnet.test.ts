@@ -71,6 +71,22 @@ test("features spilled to disk train the same model, and leave no file behind", 
   ]);
 });
 
+test("training goes on with the run's backbone, weights, padding and resize", async () => {
+  const more = ["train", "--from", at("run"), "--add", at("set", "plate", "test", "good"), "--out", at("more")];
+  const { code, stdout, stderr } = await bigrid(more, { HF_HUB_CACHE: at("empty") });
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stderr).toContain(`2 good images added to the 6 of ${at("run")}; efficientnet-b0 backbone, on `);
+  expect(stdout).toMatch(/\nplate +2 /);
+  const configOf = async (run: string): Promise<object> => {
+    const { metadata } = decodeSafetensors(await readFile(at(run, "model.safetensors")), run);
+    const { calibration: _set, ...config } = JSON.parse(metadata["config"]!) as { calibration: unknown };
+    return config;
+  };
+  expect(await configOf("more")).toEqual(await configOf("run"));
+  const other = await bigrid([...more, "--set", "padding=same"], { HF_HUB_CACHE: at("empty") });
+  expect(other.stderr).toContain(`padding "same" contradicts ${at("run")}, which was trained with "symmetric"`);
+});
+
 test("weights that have moved are asked for, and taken from where --weights says; others are refused", async () => {
   const before = scoresOf((await predict()).stdout);
   await rename(at("weights.safetensors"), at("moved.safetensors"));

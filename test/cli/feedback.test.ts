@@ -66,7 +66,7 @@ test("false alarms are added: others like them are no alarms any more, and defec
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   expect(stderr).toContain(`5 good images added to the 12 of ${RUN}; embedded backbone, on `);
   expect(stdout).toMatch(
-    /good +threshold +typical score of them +called defective +by models\nclass +added +before +now/,
+    /good +threshold +calibrated score +called defective +by models\nclass +added +before +now/,
   );
   expect(stdout).toMatch(/\nplate +5 .* 5 +0 +\d of 5\n/);
   expect(stdout).toContain("expected of new good images: 1 % called defective");

@@ -4,7 +4,7 @@ import { nameShown } from "../../io/printable.ts";
 import { percentOf } from "../terminal/say.ts";
 
 const HEAD = [
-  ["", "good", "threshold", "", "typical score of them", "", "called defective", "", "by models"],
+  ["", "good", "threshold", "", "calibrated score", "", "called defective", "", "by models"],
   ["class", "added", "before", "now", "before", "now", "before", "now", "without them"],
 ];
 const MOST_NAMED = 3;
