@@ -77,12 +77,21 @@ test("training goes on with the run's backbone, weights, padding and resize", as
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   expect(stderr).toContain(`2 good images added to the 6 of ${at("run")}; efficientnet-b0 backbone, on `);
   expect(stdout).toMatch(/\nplate +2 /);
-  const configOf = async (run: string): Promise<object> => {
+  interface Config {
+    readonly calibration: unknown;
+    readonly method: { readonly config: object };
+  }
+  const configOf = async (run: string): Promise<Config> => {
     const { metadata } = decodeSafetensors(await readFile(at(run, "model.safetensors")), run);
-    const { calibration: _set, ...config } = JSON.parse(metadata["config"]!) as { calibration: unknown };
-    return config;
+    return JSON.parse(metadata["config"]!) as Config;
   };
-  expect(await configOf("more")).toEqual(await configOf("run"));
+  const { calibration, method, ...others } = await configOf("run");
+  expect(await configOf("more")).toEqual({
+    ...others,
+    calibration: expect.anything() as unknown,
+    method: { ...method, config: { ...method.config, rows: 256 } }, // half of the cells of two images more
+  });
+  expect((await configOf("more")).calibration).not.toEqual(calibration);
   const other = await bigrid([...more, "--set", "padding=same"], { HF_HUB_CACHE: at("empty") });
   expect(other.stderr).toContain(`padding "same" contradicts ${at("run")}, which was trained with "symmetric"`);
 });
