@@ -2,10 +2,20 @@ import tseslint from "typescript-eslint";
 import { docstringWords } from "./tools/lint/docstring_words.mjs";
 
 export default tseslint.config(
-  { ignores: ["dist/", "dist-device/", "site/", "runs/", "bigrid-demo/"] },
+  {
+    ignores: [
+      "dist/",
+      "dist-device/",
+      "site/",
+      "docs/.vitepress/cache/",
+      "docs/.vitepress/.temp/",
+      "runs/",
+      "bigrid-demo/",
+    ],
+  },
   tseslint.configs.base,
   {
-    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/playground/*.ts"],
+    files: ["src/**/*.ts", "test/**/*.ts", "bench/**/*.ts", "examples/playground/*.ts", "tools/pictures/**/*.ts"],
     extends: [tseslint.configs.recommendedTypeChecked],
     languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
     rules: {

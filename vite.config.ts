@@ -31,6 +31,7 @@ export default defineConfig({
       formats: ["es"],
     },
     rolldownOptions: {
+      checks: { bundlerTimings: false }, // no remarks about the time that the wgsl plugin takes
       external: [
         /^node:/,
         "webgpu",

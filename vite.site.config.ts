@@ -2,7 +2,8 @@ import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
 import { wgsl } from "./tools/build/vite_wgsl.mjs";
 
-const pageOf = (name: string): string => fileURLToPath(new URL(`examples/playground/${name}.html`, import.meta.url));
+const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
+const pageOf = (name: string): string => fileOf(`examples/playground/${name}.html`);
 
 /**
  * Loosens the pages' content security policy for the development server, which puts style sheets into a page, and talks
@@ -19,17 +20,29 @@ const developmentPolicy: Plugin = {
       : html,
 };
 
-// The playground: `npm run dev` serves it, `npm run build:site` writes it to site/, to be put on any static host.
+const CHECKS = { bundlerTimings: false }; // no remarks about the time that the wgsl plugin takes
+
+/** Leads from the built pages to the site around them, which the development server does not have. */
+const wayToSite: Plugin = {
+  name: "way-to-site",
+  apply: "build",
+  transformIndexHtml: (html) =>
+    html.replace('<nav aria-label="Pages">', '$&<a href="../getting_started.html">Guide</a>'),
+};
+
+// The playground and the kernel explorer: `npm run dev` serves them, `npm run build:site` builds them into the site.
 export default defineConfig({
   root: "examples/playground",
   base: "./",
-  plugins: [wgsl({ minify: true }), developmentPolicy],
+  plugins: [wgsl({ minify: true }), developmentPolicy, wayToSite],
   server: { host: "127.0.0.1" },
-  worker: { format: "es", plugins: () => [wgsl({ minify: true })] },
+  // The explorer runs the tests' operations, whose device is the browser's there.
+  resolve: { alias: [{ find: /^.*\/src\/node\/device\.ts$/, replacement: fileOf("src/browser/device.ts") }] },
+  worker: { format: "es", plugins: () => [wgsl({ minify: true })], rolldownOptions: { checks: CHECKS } },
   build: {
     target: "es2022",
-    outDir: "../../site",
+    outDir: "../../site/playground",
     emptyOutDir: true,
-    rolldownOptions: { input: ["index", "kernels"].map(pageOf) },
+    rolldownOptions: { checks: CHECKS, input: ["index", "kernels"].map(pageOf) },
   },
 });

@@ -4,10 +4,11 @@ import { wgsl } from "./tools/build/vite_wgsl.mjs";
 // Left out by `--mode quick`: tests of whole processes, of pages in a browser, of the packed package, and of trainings
 // from beginning to end. They take four fifths of the time.
 const SLOW = [
-  "test/cli/{command_line,compare,compare_page,efficientnet,faults,full_disk,hostile_paths,inspect,predict,predict_watch,processes}.test.ts",
-  "test/cli/{report,resume,serve_process,strange_classes,texts}.test.ts",
-  "test/{playground,torture}/**",
+  "test/cli/{command_line,compare,compare_page,efficientnet,faults,frames,full_disk,hostile_paths,inspect,predict,predict_watch,processes}.test.ts",
+  "test/cli/{report,resume,serve_process,strange_classes,submission,texts}.test.ts",
+  "test/{playground,site,torture}/**",
   "test/{examples,package}.test.ts",
+  "test/docs/{commands,programs}.test.ts",
   "test/backbones/{efficientnet,resnet}.test.ts",
   "test/detection/{marked_cells,memory_estimate,region_training,training}.test.ts",
   "test/methods/contract.test.ts",

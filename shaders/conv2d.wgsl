@@ -79,11 +79,11 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   output[i] = pack(activate(sum));
 }
 
-// The same for software adapters, and one group. One invocation per FOUR consecutive positions of the output, all images' in a row, and
-// COLUMNS packs. The weight is loaded once for a workgroup.
 const FOUR = 4u;
 const COLUMNS = 8u / PACK;
 
+// The same for software adapters, and one group. One invocation per FOUR consecutive positions of the output, all images' in a row, and
+// COLUMNS packs. The weight is loaded once for a workgroup.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward_uniform(
   @builtin(workgroup_id) group: vec3u,
@@ -171,9 +171,9 @@ fn backward_input(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgro
   grad_input[i] = elem(sum);
 }
 
-// The same for software adapters, and one group. One invocation per FOUR consecutive positions of the input and CHANNELS channels.
 const CHANNELS = 8u;
 
+// The same for software adapters, and one group. One invocation per FOUR consecutive positions of the input and CHANNELS channels.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn backward_input_uniform(
   @builtin(workgroup_id) group: vec3u,

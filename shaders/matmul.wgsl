@@ -136,11 +136,11 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   for (var r = 0u; r < min(ROWS, params.m - m); r++) { store_four(row + r, n, sums[r] + start); }
 }
 
+const COLUMNS = select(4u, 8u, PACK == 4u); // columns that do not pack are few: coordinates, scores
+
 // The same for adapters on which a load costs more than arithmetic unless it is the same for a whole workgroup, as on
 // CPUs: lanes differ in their rows alone, so b is loaded once for all of them. One invocation per tile of four rows and
 // COLUMNS columns, one workgroup per WORKGROUP_SIZE such tiles of equal columns.
-const COLUMNS = select(4u, 8u, PACK == 4u); // columns that do not pack are few: coordinates, scores
-
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn forward_uniform_b(
   @builtin(workgroup_id) group: vec3u,

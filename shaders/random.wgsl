@@ -26,6 +26,7 @@ const TURN = 6.283185307179586;
 
 fn draw(i: u32) -> vec4u { return philox(vec4u(i, params.stream, training_step[0], 0u), vec2u(params.seed, 0u)); }
 
+// One invocation per draw of four words.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn raw(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
@@ -41,6 +42,7 @@ fn store(i: u32, values: vec4f) {
   }
 }
 
+// One invocation per draw, of four numbers.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn uniform_numbers(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);
@@ -49,6 +51,7 @@ fn uniform_numbers(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgr
   store(i, mix(vec4f(params.low), vec4f(params.high), units));
 }
 
+// One invocation per draw, of four numbers: two pairs by Box and Muller.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn normal_numbers(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);

@@ -60,7 +60,7 @@ fn reduce(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gro
   output[i] = params.scale * total;
 }
 
-// The same over input * other, without storing the product.
+// The same over input * other, without storing the product. One invocation per output pack.
 @compute @workgroup_size(WORKGROUP_SIZE)
 fn sum_products(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) groups: vec3u) {
   let i = flat_index(id, groups);

@@ -1,4 +1,9 @@
-// The public surface of the library: runs wherever there is WebGPU, and is handed its device.
+/**
+ * Everything that runs wherever there is WebGPU, on a `GPUDevice` that it is handed: detectors, methods, backbones,
+ * datasets, metrics, and all of `bigrid/core`.
+ *
+ * @module bigrid
+ */
 export * from "./core.ts";
 export {
   recogniseDataset,
@@ -13,7 +18,10 @@ export type { ClassSurvey, Finding, Survey, SurveyOptions } from "./data/survey.
 export { FORMATS, type FormatName } from "./data/layouts/layout.ts";
 export type { Curve } from "./metrics/curve.ts";
 export type { AnomalyMap } from "./io/anomaly_map.ts";
-export { heatLayer, maskContour, paintHeat, type HeatMap, type PaintOptions } from "./io/heat.ts";
+export type { Picture, PictureParts } from "./io/image.ts";
+export { tilesOf, type Tiling } from "./io/tiling.ts";
+export { maskContour } from "./io/contour.ts";
+export { heatLayer, paintHeat, type HeatMap, type PaintOptions } from "./io/heat.ts";
 export {
   decodeSafetensors,
   encodeSafetensors,
@@ -61,6 +69,7 @@ export { supportedRate } from "./detection/upper_bound.ts";
 export { calibrateDetector, type CalibrateDetectorOptions } from "./detection/calibrate_detector.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
 export { Detector, type DetectorConfig, type DetectorOptions } from "./detection/detector.ts";
+export type { DetectorInput } from "./detection/input.ts";
 export type {
   FeatureInspection,
   FeatureRegions,
@@ -68,6 +77,8 @@ export type {
   InputImage,
   Inspection,
   InspectionFailure,
+  InspectOptions,
+  TiledFeatures,
 } from "./detection/inspection.ts";
 export {
   evaluateDetector,
@@ -96,7 +107,7 @@ export {
   type ImageRecord,
 } from "./detection/continuation.ts";
 export { trainDetector } from "./detection/train_detector.ts";
-export type { GoodImage, Suspect, TrainingImage } from "./detection/material.ts";
+export type { GoodImage, Suspect } from "./detection/material.ts";
 export { Training } from "./detection/training.ts";
 export {
   TRAINING_OPTIONS,
@@ -105,6 +116,7 @@ export {
   type TrainingProgress,
   type TrainingStep,
 } from "./detection/training_options.ts";
+export type { GivenTiles, TrainingImage } from "./detection/views.ts";
 export type {
   AnomalySource,
   Assembly,

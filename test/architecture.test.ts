@@ -1,7 +1,7 @@
-import { readdirSync, readFileSync, statSync } from "node:fs";
-import { join, posix } from "node:path";
+import { readdirSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { VERSION } from "../src/runtime/version.ts";
+import { ENTRIES, ERRORS, filesBelow, importsOf, resolved, sourcesBelow } from "./harness/imports.ts";
 
 // Which folders of src a folder may import from, besides itself and runtime/errors.ts, which everybody may.
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
@@ -28,14 +28,6 @@ const OUTSIDE_CORE = ["node", "browser", "cli"];
 // of a folder that runs anywhere: built in
 const PACKAGES: Readonly<Record<string, readonly string[]>> = { onnx: ["@bufbuild/protobuf/wire"] };
 
-// They re-export what lies anywhere below them; every other index.ts keeps its folder's rules.
-const ENTRIES = ["src/index.ts", "src/core.ts", "src/node/index.ts", "src/browser/index.ts"];
-
-const imports = (source: string): string[] =>
-  [...source.matchAll(/(?:^|\n)(?:import|export)\s(?:[^;]*?from\s+)?"([^"]+)"|import\("([^"]+)"\)/g)].map(
-    ([, a, b]) => (a ?? b)!,
-  );
-
 /** Returns the folder below src/methods that a file is in; undefined for other files. */
 const methodOf = (path: string): string | undefined => /^src\/methods\/(\w+)\//.exec(path)?.[1];
 
@@ -44,19 +36,19 @@ function breaches(files: Readonly<Record<string, string>>): string[] {
   return Object.entries(files).flatMap(([path, source]) => {
     const folder = path.split("/")[1]!;
     const isEntry = ENTRIES.includes(path);
-    const found = imports(source).flatMap((target) => {
+    const found = importsOf(source).flatMap((target) => {
       const local = target.startsWith(".");
-      const resolved = local ? posix.join(posix.dirname(path), target) : target;
-      const place = resolved.startsWith("src/") ? resolved.split("/")[1]! : resolved;
+      const at = local ? resolved(path, target) : target;
+      const place = at.startsWith("src/") ? at.split("/")[1]! : at;
       if (!local)
         return OUTSIDE_CORE.includes(folder) || PACKAGES[folder]?.includes(target)
           ? []
           : [`${path} imports the package ${target}`];
-      if (resolved.endsWith("/index.ts") && !isEntry) return [`${path} imports ${target}`];
-      const [own, other] = [methodOf(path), methodOf(resolved)];
+      if (at.endsWith("/index.ts") && !isEntry) return [`${path} imports ${target}`];
+      const [own, other] = [methodOf(path), methodOf(at)];
       if (own && other && other !== own && other !== "parts") return [`${path} imports ${target}`];
-      if (isEntry || place === folder || resolved === "src/runtime/errors.ts") return [];
-      return MAY_IMPORT[folder]?.some((allowed) => place === allowed || resolved.startsWith(`${allowed}/`))
+      if (isEntry || place === folder || at === ERRORS) return [];
+      return MAY_IMPORT[folder]?.some((allowed) => place === allowed || at.startsWith(`${allowed}/`))
         ? []
         : [`${path} imports ${target}`];
     });
@@ -74,20 +66,6 @@ function breaches(files: Readonly<Record<string, string>>): string[] {
 
 const withoutComments = (source: string): string => source.replace(/\/\*[\s\S]*?\*\/|\/\/[^\n]*/g, "");
 
-function filesBelow(folder: string): string[] {
-  return readdirSync(folder).flatMap((name) => {
-    const path = join(folder, name);
-    return statSync(path).isDirectory() ? filesBelow(path) : [path];
-  });
-}
-
-const sourcesBelow = (folder: string): Record<string, string> =>
-  Object.fromEntries(
-    filesBelow(folder)
-      .filter((path) => path.endsWith(".ts"))
-      .map((path) => [path, readFileSync(path, "utf8")]),
-  );
-
 const sources = sourcesBelow("src");
 
 /**
@@ -104,7 +82,7 @@ function cycles(files: Readonly<Record<string, string>>): string[] {
     if (at >= 0 || seen.has(path)) return;
     seen.add(path);
     walk.push(path);
-    const targets = imports(files[path]!).map((target) => posix.join(posix.dirname(path), target));
+    const targets = importsOf(files[path]!).map((target) => resolved(path, target));
     for (const target of targets.filter((target) => target in files)) visit(target);
     walk.pop();
   };
@@ -146,8 +124,8 @@ test("a planted breach of each rule is found", () => {
 test("the core does not reach what it must not depend on", () => {
   const reached = new Set(["src/index.ts"]);
   for (const path of reached) {
-    for (const target of imports(sources[path]!).filter((target) => target.startsWith(".") && target.endsWith(".ts")))
-      reached.add(posix.join(posix.dirname(path), target));
+    for (const target of importsOf(sources[path]!).filter((target) => target.startsWith(".") && target.endsWith(".ts")))
+      reached.add(resolved(path, target));
   }
   expect(reached.size).toBeGreaterThan(40);
   expect(
@@ -156,10 +134,10 @@ test("the core does not reach what it must not depend on", () => {
 });
 
 test("no files import one another in a ring, type imports included", () => {
-  const files = Object.assign({}, ...["src", "bench", "test", "examples/playground"].map(sourcesBelow)) as Record<
-    string,
-    string
-  >;
+  const files = Object.assign(
+    {},
+    ...["src", "bench", "test", "examples/playground", "tools/pictures"].map(sourcesBelow),
+  ) as Record<string, string>;
   expect(Object.keys(files).length).toBeGreaterThan(400);
   expect(cycles(files)).toEqual([]);
 });
@@ -216,7 +194,7 @@ const MAY_NAME: Readonly<Record<string, RegExp>> = {
   "src/methods/crad/options.ts": /decoder/,
   "src/data/names.ts": /abnormal/i, // a folder of defective images
   "src/io/safetensors.ts": /TextDecoder/, // of UTF-8
-  "src/cli/predict/image_list.ts": /TextDecoder/,
+  "src/cli/predict/name_list.ts": /TextDecoder/,
   "src/data/tree.ts": /decoder/, // of image files
   "src/node/images.ts": /decoder/,
   "src/browser/images.ts": /decoders/,

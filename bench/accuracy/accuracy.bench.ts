@@ -12,7 +12,7 @@ import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../../src/c
 import { evaluate } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import { generalOptionsOf, resolveTraining, type TrainingOptions } from "../../src/detection/training_options.ts";
 import { openDevice } from "../../src/node/device.ts";
@@ -60,7 +60,7 @@ async function compare(
     .map((word) => (/^\d+$/.test(word) ? Number(word) : fail(`--seeds takes whole numbers, got ${word}`)));
   await ensureWritableFolder(dirname(out));
   const device = await openDevice();
-  const flagged = await readTrainingOptions(flags);
+  const { training: flagged } = await readTrainingOptions(flags);
   const commit = execFileSync("git", ["rev-parse", "--short", "HEAD"], { encoding: "utf8" }).trim();
   for (const root of roots) {
     const dataset = basename(resolve(root));

@@ -117,12 +117,16 @@ async function keptFeatures(
     if (!file.find(path, stamp)) {
       const started = performance.now();
       const image = await decodeImage(join(root, path));
-      const tensor = maker.rawOf([image]);
-      const features = await toArray(tensor);
-      release(tensor);
+      const features = async function* (): AsyncGenerator<Float32Array> {
+        const tensor = maker.rawOf([image]);
+        yield await toArray(tensor);
+        release(tensor);
+      };
       const { width, height } = image;
-      const seconds = (performance.now() - started) / 1000;
-      await file.add({ path, stamp, width, height, even: isEvenColour(image), seconds }, features);
+      await file.add(features(), () => {
+        const seconds = (performance.now() - started) / 1000;
+        return { path, stamp, width, height, even: isEvenColour(image), seconds };
+      });
       if ((values.length + 1) % 20 === 0) console.error(`features of ${values.length + 1} of ${items.length} images`);
     }
     values.push(await file.read({ path }));

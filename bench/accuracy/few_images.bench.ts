@@ -4,7 +4,7 @@
 // command goes on after an interruption.
 import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { AUGMENTATIONS } from "../../src/io/symmetries.ts";
 import { decodeImage } from "../../src/node/images.ts";
 import { openDevice } from "../../src/node/device.ts";

@@ -1,12 +1,14 @@
 import { join } from "node:path";
 import { dataUrl, escapedText } from "../../src/cli/report/html.ts";
 import { placementOf } from "../../src/io/placement.ts";
-import { maskContour, paintHeat } from "../../src/io/heat.ts";
+import { maskContour } from "../../src/io/contour.ts";
+import { paintHeat } from "../../src/io/heat.ts";
 import type { DecodedImage } from "../../src/io/image.ts";
 import { averagePrecision, rank } from "../../src/metrics/ranking.ts";
 import { readDataset } from "../../src/node/dataset.ts";
 import { writeFileAtomic } from "../../src/node/files/files.ts";
-import { decodeImage, decodeMasks, encodeJpeg, loadSharp } from "../../src/node/images.ts";
+import { decodeImage, decodeMasks, encodeJpeg } from "../../src/node/images.ts";
+import { loadSharp } from "../../src/node/samples.ts";
 import { readMaps } from "./maps.ts";
 
 /** A dataset and the files of its maps, one for each choice. */
@@ -109,7 +111,7 @@ async function sectionOf(choices: readonly string[], { root, dataset, files }: M
       const placement = placementOf("stretch", size, size);
       const heated = paintHeat(image, {
         map: maps[i]!.get(path)!,
-        size: SIDE,
+        size,
         photograph: size,
         placement,
         heat: scales[i]!,

@@ -44,6 +44,12 @@ const SEEN = ["inputSize", "resize", "padding"]; // options that change what is 
 export const BEGIN = "<!-- accuracy: written by npm run accuracy -->";
 export const END = "<!-- end of accuracy -->";
 
+/** Options of a result that change the images themselves, as words. */
+export const seenOf = ({ options }: Pick<Result, "options">): string =>
+  SEEN.filter((name) => options[name] !== undefined && options[name] !== null)
+    .map((name) => `${name} ${String(options[name])}`)
+    .join(", ");
+
 /** The place of a result in the tables: measured again with other defaults, it is replaced. */
 const placeOf = ({ dataset, backbone, choice, seed, options }: Key): string =>
   JSON.stringify([dataset, backbone, choice, seed, ...SEEN.map((name) => options[name] ?? null)]);
@@ -84,12 +90,10 @@ export function resultTables(results: readonly Result[]): string {
 }
 
 function table(results: readonly Result[]): string {
-  const [{ dataset, backbone, options, images, adapter }] = results as [Result];
-  const seen = SEEN.filter((name) => options[name] !== undefined && options[name] !== null).map(
-    (name) => `${name} ${String(options[name])}`,
-  );
+  const [first] = results as [Result];
+  const { dataset, backbone, images, adapter } = first;
   const commits = [...new Set(results.map(({ commit }) => commit))].join(", ");
-  const title = `**${dataset}**, ${backbone}: ${images.train} good images, ${images.test} test images; ${[...seen, adapter, `commit ${commits}`].join(", ")}.`;
+  const title = `**${dataset}**, ${backbone}: ${images.train} good images, ${images.test} test images; ${[seenOf(first), adapter, `commit ${commits}`].filter((words) => words !== "").join(", ")}.`;
   const header = ["", "seeds", ...COLUMNS.map(([title]) => title), "minutes"];
   const lines = [...new Set(results.map(({ choice }) => choice))].map((choice) => {
     const own = results.filter((result) => result.choice === choice);

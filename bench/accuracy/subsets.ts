@@ -5,7 +5,7 @@ import { evaluate } from "../../src/metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../../src/metrics/metrics.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { FeatureInspection } from "../../src/detection/inspection.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { trainDetector } from "../../src/detection/train_detector.ts";
 import { resolveTraining, type TrainingOptions } from "../../src/detection/training_options.ts";
 import { readDataset } from "../../src/node/dataset.ts";

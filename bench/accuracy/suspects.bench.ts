@@ -4,7 +4,7 @@
 // stay. Figures are kept as they come: the same command goes on after an interruption.
 import { basename, resolve } from "node:path";
 import { parseArgs } from "node:util";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { KeptFigures, spreadOf } from "./kept.ts";
 import { drawn, measure, readSubject } from "./subsets.ts";

@@ -5,15 +5,18 @@ import { rooflineOf } from "../../bench/roofline/points.ts";
 import type { Roofs } from "../../src/kernels/roofs.ts";
 import { synthesise } from "../../src/data/synthetic.ts";
 import { describeShader } from "../../tools/build/describe_shader.mjs";
-import { SIDE, type Control, type KernelReply, type KernelRequest } from "./kernels_protocol.ts";
+import { DEFINITIONS } from "./definitions.ts";
+import { KernelEditor } from "./kernel_editor.ts";
+import { OWN, SIDE, type Control, type KernelReply, type KernelRequest } from "./kernels_protocol.ts";
+import ownKernel from "./own_kernel.wgsl?raw";
+import { OwnershipPicture } from "./ownership_picture.ts";
 import { byId, element, onClick, pick, show } from "./page.ts";
 
-const SOURCES: Readonly<Record<string, string>> = Object.fromEntries(
-  Object.entries(
-    import.meta.glob<string>("../../shaders/*.wgsl", { query: "?raw", import: "default", eager: true }),
-  ).map(([path, text]) => [path.split("/").at(-1)!.replace(".wgsl", ""), text]),
-);
-const NAMES = Object.keys(SOURCES).sort();
+const SHADERS = Object.entries(
+  import.meta.glob<string>("../../shaders/*.wgsl", { query: "?raw", import: "default", eager: true }),
+).map(([path, text]) => [path.split("/").at(-1)!.replace(".wgsl", ""), text] as const);
+const NAMES = SHADERS.map(([name]) => name).sort();
+const SOURCES: Readonly<Record<string, string>> = Object.fromEntries([...SHADERS, [OWN, ownKernel]]);
 
 const worker = new Worker(new URL("./kernels_worker.ts", import.meta.url), { type: "module" });
 const ask = (request: KernelRequest): void => worker.postMessage(request);
@@ -28,11 +31,20 @@ let roofs: Roofs | null = null; // null until something is measured
 const rates = new Map<string, KernelRate>();
 const chart = new RooflineChart(byId("roofline"));
 let lastId = 0;
+const ownership = new OwnershipPicture((index) =>
+  ask({ kind: "own", shader: current, code: SOURCES[current]!, index }),
+);
+const editor = new KernelEditor((code) => {
+  if (!measured) return;
+  ask({ kind: "try", shader: current, code });
+  draw();
+});
 
 worker.addEventListener("message", ({ data: reply }: MessageEvent<KernelReply>) => {
   switch (reply.kind) {
     case "opened":
       ({ controls, measured } = reply);
+      editor.enable();
       byId("adapter").dataset["state"] = "there";
       byId("adapter").textContent =
         `${reply.adapter.description}; ${reply.features.join(", ") || "no optional features"}`;
@@ -62,6 +74,12 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<KernelReply>) 
       byId("table").querySelector("tbody")!.append(row);
       return;
     }
+    case "owned":
+      if (reply.shader === current) ownership.show(reply.ownership);
+      return;
+    case "tried":
+      if (reply.shader === current) editor.tried(reply);
+      return;
     case "report":
       report = reply.report;
       byId<HTMLButtonElement>("export").disabled = false;
@@ -69,18 +87,22 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<KernelReply>) 
     case "failed":
       byId("notice").textContent = reply.message;
       show(true, "notice");
+      editor.failed();
       if (!measured) byId("adapter").textContent = "No WebGPU here.";
   }
 });
 
 function open(name: string): void {
-  current = SOURCES[name] ? name : NAMES[0]!;
-  const source = SOURCES[current]!;
+  const next = SOURCES[name] ? name : NAMES[0]!;
+  const source = SOURCES[next]!;
+  editor.open(next, source);
+  current = next;
+  show(false, "notice");
   const { header, entryPoints } = describeShader(source);
   document.title = `${current} - bigrid kernels`;
-  byId("title").textContent = current;
-  for (const link of byId("list").querySelectorAll("a"))
-    link.toggleAttribute("aria-current", link.textContent === current);
+  byId("title").textContent = current === OWN ? "Your own kernel" : current;
+  for (const link of document.querySelectorAll<HTMLAnchorElement>(".list a"))
+    link.toggleAttribute("aria-current", link.hash === `#${current}`);
   byId("header").replaceChildren(...prose(header));
   byId("entries").replaceChildren(
     ...entryPoints.flatMap(({ name, meaning }) => [
@@ -88,15 +110,14 @@ function open(name: string): void {
       element("dd", { textContent: meaning || "See above." }),
     ]),
   );
-  const coloured = (part: string) =>
-    part.startsWith("//") ? element("span", { className: "comment", textContent: part }) : part;
-  byId("code").replaceChildren(...source.split(/(\/\/[^\n]*)/).map(coloured));
   const own = controls[current] ?? [];
   values = Object.fromEntries(own.map(({ name, value }) => [name, value]));
   byId("knobs").replaceChildren(...own.map(knob));
   byId<HTMLButtonElement>("measure").disabled = !measured?.includes(current);
   byId<HTMLButtonElement>("measure-all").disabled = !measured;
+  if (current === OWN && measured) ask({ kind: "try", shader: OWN, code: source });
   draw();
+  ownership.open(measured !== null && current in DEFINITIONS);
 }
 
 function draw(): void {
@@ -116,7 +137,12 @@ function prose(header: readonly string[]): HTMLElement[] {
       open = true;
     }
   }
-  return blocks.map(({ kind, lines }) => element(kind, { textContent: lines.join(kind === "p" ? " " : "\n") }));
+  return blocks.map(
+    ({ kind, lines }) =>
+      kind === "p"
+        ? element("p", { textContent: lines.join(" ") })
+        : element("pre", { textContent: lines.join("\n"), tabIndex: 0 }), // wide ones scroll, by keys too
+  );
 }
 
 function knob(control: Control): HTMLElement {
@@ -156,6 +182,7 @@ function shownPhoto(image: ImageData): Float32Array<ArrayBuffer> {
 }
 
 byId("list").append(...NAMES.map((name) => element("li", {}, element("a", { href: `#${name}`, textContent: name }))));
+byId("own-kernel").append(element("a", { href: `#${OWN}`, textContent: "Write your own, with its gradient" }));
 window.addEventListener("hashchange", () => open(location.hash.slice(1)));
 onClick("photo", async () => {
   const [file] = await pick(byId("pick-one"));

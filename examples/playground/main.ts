@@ -11,6 +11,7 @@ import { Result } from "./result.ts";
 const SHOWN_THUMBNAILS = 60;
 const MEGABYTE = 1e6;
 const LIVE_SIDE = 512; // pixels of a filmed picture
+const RATE_MILLISECONDS = 3000; // over which the frames a second are told
 
 const ADVICE: Record<Trouble, string> = {
   unsupported:
@@ -84,19 +85,25 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       left = null;
       byId("kept").textContent = "";
       byId<HTMLInputElement>("threshold").value = "0.5";
-      return trainingEnded();
+      trainingEnded();
+      return filmNext();
     case "inspected":
     case "refused": {
+      if (reply.id === filmedId) [filmedId, isFilming] = [null, false];
       const known = results.get(reply.id);
       if (!known) return; // cleared meanwhile
       const { result, picture } = known;
-      if (reply.kind === "refused") return result.refuse(reply.message);
+      if (reply.kind === "refused") {
+        if (reply.id === liveId) endLive();
+        return result.refuse(reply.message);
+      }
       void result.show(picture, reply).then(() => {
         result.draw(threshold(), opacity());
         summarise();
+        if (picture instanceof ImageBitmap) picture.close();
       });
-      if (reply.id === liveId) filmNext();
-      return;
+      if (reply.id === liveId) showRate();
+      return filmNext();
     }
     case "model": {
       const link = element("a", { href: URL.createObjectURL(reply.file), download: "model.safetensors" });
@@ -306,7 +313,10 @@ onClick("load", async () => {
 // ---- The camera
 
 const video = byId<HTMLVideoElement>("video");
-let liveId: number | null = null;
+let liveId: number | null = null; // of the card that shows what is filmed
+let isFilming = false; // a frame is taken, or with the worker
+let filmedId: number | null = null; // of the frame that is with the worker
+let answered: number[] = []; // times of the latest frames, milliseconds
 
 onClick("good-camera", async () => {
   try {
@@ -320,8 +330,7 @@ onClick("good-camera", async () => {
 onClick("camera-off", () => {
   for (const track of (video.srcObject as MediaStream | null)?.getTracks() ?? []) track.stop();
   video.srcObject = null;
-  byId<HTMLInputElement>("live").checked = false;
-  liveId = null;
+  endLive();
   show(false, "camera");
 });
 onClick("shoot", async () => {
@@ -330,18 +339,37 @@ onClick("shoot", async () => {
   addGood([{ name: `filmed ${good.length + 1}`, file: await canvas.convertToBlob() }]);
 });
 byId("live").addEventListener("change", () => {
-  liveId = null;
   if (byId<HTMLInputElement>("live").checked) filmNext();
+  else endLive();
 });
+
+/** Inspects no further frames; the last one's result stays. */
+function endLive(): void {
+  byId<HTMLInputElement>("live").checked = false;
+  [liveId, answered] = [null, []];
+  byId("rate").textContent = "";
+}
+
+/** Shows the frames a second of the last seconds; one frame has no rate yet. */
+function showRate(): void {
+  const now = performance.now();
+  answered = [...answered.filter((time, i) => now - time < RATE_MILLISECONDS || i === answered.length - 1), now];
+  const seconds = (now - answered[0]!) / 1000;
+  if (seconds > 0) byId("rate").textContent = `${((answered.length - 1) / seconds).toFixed(1)} frames a second`;
+}
 
 /** Inspects what the camera sees now; asked again with each answer, so that pictures never queue. */
 function filmNext(): void {
-  if (!byId<HTMLInputElement>("live").checked || !video.srcObject || !ready || isTraining) return;
+  const isWanted = (): boolean => byId<HTMLInputElement>("live").checked && !!video.srcObject && !!ready && !isTraining;
+  if (isFilming || !isWanted()) return;
+  isFilming = true;
   const scale = Math.min(1, LIVE_SIDE / Math.max(video.videoWidth, video.videoHeight));
   void createImageBitmap(video, {
     resizeWidth: Math.round(video.videoWidth * scale),
     resizeHeight: Math.round(video.videoHeight * scale),
   }).then((frame) => {
+    isFilming = isWanted(); // still
+    if (!isFilming) return frame.close();
     if (liveId === null) {
       show(true, "controls", "clear");
       liveId = nextId++;
@@ -349,6 +377,7 @@ function filmNext(): void {
       byId("results").prepend(results.get(liveId)!.result.item);
     }
     results.set(liveId, { result: results.get(liveId)!.result, picture: frame });
+    filmedId = liveId;
     ask({ kind: "inspect", id: liveId, image: frame });
   });
 }

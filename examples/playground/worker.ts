@@ -10,7 +10,7 @@ import { decodeDetector, encodeDetector } from "../../src/detection/model_file.t
 import type { Detector } from "../../src/detection/detector.ts";
 import type { Inspection } from "../../src/detection/inspection.ts";
 import type { PretrainedWeights } from "../../src/backbones/weights.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { TrainingProgress } from "../../src/detection/training_options.ts";
 import type { Device } from "../../src/runtime/device.ts";

@@ -5,9 +5,10 @@ import { layoutFindings, leftOut } from "../data/layout_findings.ts";
 import { FORMATS, type FormatName } from "../data/layouts/layout.ts";
 import { narrowRange } from "../data/sample_range.ts";
 import { suchAs } from "../data/tree.ts";
+import type { DetectorInput } from "../detection/input.ts";
 import type { GoodImage } from "../detection/material.ts";
 import type { Region } from "../detection/region.ts";
-import type { DecodedImage } from "../io/image.ts";
+import type { Picture } from "../io/image.ts";
 import { readDataset, usableImages } from "../node/dataset.ts";
 import { InputError } from "../runtime/errors.ts";
 import { say } from "./terminal/say.ts";
@@ -43,6 +44,14 @@ export async function openDataset(
   return dataset;
 }
 
+/** Options of reading images for a command. */
+export interface ReadableOptions {
+  /** True to fail at the first image that cannot be read. */
+  readonly strict: boolean;
+  /** True for large images to give parts of themselves. */
+  readonly inParts: boolean;
+}
+
 /**
  * Decodes images in order, leaving out those that cannot be read or are too small; says which and how many, and whether
  * 16-bit images use but a part of their range.
@@ -51,12 +60,12 @@ export async function openDataset(
 export async function* readableImages<T>(
   items: readonly T[],
   pathOf: (item: T) => string,
-  strict: boolean,
+  { strict, inParts }: ReadableOptions,
   onSkip: (item: T, error: Error) => void = () => undefined,
-): AsyncGenerator<{ readonly item: T; readonly image: DecodedImage }> {
+): AsyncGenerator<{ readonly item: T; readonly image: Picture }> {
   let skipped = 0;
   const highs: number[] = [];
-  const usable = usableImages(items, pathOf, (item, error) => {
+  const usable = usableImages(items, pathOf, { inParts }, (item, error) => {
     if (strict) throw error;
     skipped++;
     onSkip(item, error);
@@ -78,8 +87,8 @@ export interface GoodImageOptions {
   readonly strict: boolean;
   /** The part of each image that counts; null where all does. */
   readonly region: Region | null;
-  /** The square that images fill, for the region. */
-  readonly input: Parameters<Region["of"]>[2];
+  /** The way in which the detector takes images. */
+  readonly input: DetectorInput;
 }
 
 /** Decodes a dataset's good images in order, as `readableImages`; their names are their paths. */
@@ -91,6 +100,7 @@ export async function* goodImages(
   const items = classes.flatMap(({ name, train }) =>
     train.map(({ path }) => ({ name: join(root, path), className: name })),
   );
-  for await (const { item, image } of readableImages(items, ({ name }) => name, strict))
+  const options = { strict, inParts: input.tiles !== undefined };
+  for await (const { item, image } of readableImages(items, ({ name }) => name, options))
     yield { ...item, image, region: region?.of(image, item.name, input) ?? null };
 }

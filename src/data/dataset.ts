@@ -1,14 +1,6 @@
 import { InputError, UsageError } from "../runtime/errors.ts";
 import type { DatasetClass, SkippedPath } from "./item.ts";
-import { className, classFolders } from "./layouts/by_folders.ts";
-import { dagm } from "./layouts/dagm.ts";
-import { kolektor } from "./layouts/kolektor.ts";
-import { folder } from "./layouts/plain.ts";
-import { realiad } from "./layouts/realiad.ts";
 import type { FormatName, Layout } from "./layouts/layout.ts";
-import { btad, goodsad, loco, mpdd, mvtec, mvtec2, mvtec3d, visaConverted } from "./layouts/mvtec.ts";
-import { uniad } from "./layouts/uniad.ts";
-import { visa } from "./layouts/visa.ts";
 import { FileTree, IMAGE_EXTENSIONS, undecodableWords } from "./tree.ts";
 
 export type { DatasetClass, Item, SkippedPath } from "./item.ts";
@@ -66,26 +58,6 @@ export interface Dataset {
   readonly unreadable: readonly SkippedPath[];
 }
 
-/**
- * The first match is taken: list files before folders, sets known by their classes before the layout that they share.
- */
-const LAYOUTS: readonly Layout[] = [
-  uniad,
-  realiad,
-  visa,
-  visaConverted,
-  goodsad,
-  mpdd,
-  mvtec3d,
-  mvtec2,
-  btad,
-  loco,
-  mvtec,
-  dagm,
-  kolektor,
-  folder,
-];
-
 /** Options of reading a dataset. */
 export interface DatasetOptions {
   /** The layout to read it as. Default: it is recognised. */
@@ -118,7 +90,9 @@ export async function recogniseDataset(
             : `none of its ${tree.fileCount} files is one`;
     throw new InputError(`${name}: no images, ${found}; images end in ${IMAGE_EXTENSIONS.join(", ")}`);
   }
-  const layout = format === undefined ? detect(tree) : named(tree, format);
+  // only what reads a dataset needs all layouts: pages load them when they do
+  const { detectLayout, namedLayout, otherByFolders } = await import("./layouts/recognise.ts");
+  const layout = format === undefined ? detectLayout(tree) : namedLayout(tree, format);
   const { classes, masks, aside, missing, companions, twins, repeated } = await layout.read(tree, {
     readText: (path) => listing.readText(path),
     isBlack: (path) => {
@@ -136,10 +110,9 @@ export async function recogniseDataset(
   const used = new Set(items.flatMap(({ path, masks }) => [path, ...masks]));
   const others = new Set(companions);
   const known = new Set([...used, ...masks, ...aside, ...companions]);
-  const byFolders = LAYOUTS.find((other) => !other.list && other !== folder && isLikely(other, tree));
   return {
     layout: { format: layout.format, title: layout.title, rule: layout.rule },
-    alternative: layout.list === undefined ? null : (byFolders?.format ?? null),
+    alternative: layout.list === undefined ? null : otherByFolders(tree),
     classes,
     strayMasks: masks.filter((path) => !used.has(path) && !others.has(path)),
     unused: tree.images.filter((path) => !known.has(path)),
@@ -151,25 +124,4 @@ export async function recogniseDataset(
     outputs: listing.outputs ?? [],
     unreadable: [...listing.unreadable, ...missing],
   };
-}
-
-// a plain folder matches any images
-const detect = (tree: FileTree): Layout => LAYOUTS.find((layout) => isLikely(layout, tree))!;
-
-function named(tree: FileTree, format: FormatName): Layout {
-  const layouts = LAYOUTS.filter((layout) => layout.format === format);
-  const layout = layouts.find((layout) => layout.fits(tree));
-  if (layout) return layout;
-  const expected = layouts.map(({ rule }) => rule).join("; or ");
-  throw new InputError(
-    `${tree.name} is not laid out as ${format}: expected ${expected}; found ${tree.summary()}; ` +
-      `it looks like ${detect(tree).format} (without the option format it is read so)`,
-  );
-}
-
-/** True if a listing matches the layout, including class names if only those identify it. */
-function isLikely({ fits, classNames }: Layout, tree: FileTree): boolean {
-  return (
-    fits(tree) && (!classNames || classFolders(tree).every((folder) => classNames.includes(className(tree, folder))))
-  );
 }

@@ -15,6 +15,7 @@ export interface Finding {
     | "trained-on"
     | "one-class"
     | "mixed-modes"
+    | "large-images"
     | "unused"
     | "aside"
     | "no-test"

@@ -41,6 +41,8 @@ export interface Survey {
 }
 
 const FEW_GOOD = 10;
+const USUAL_SIDE = 224; // pixels that images are resized to, unless told otherwise
+const LARGE = 4 * USUAL_SIDE; // beyond it what has a few pixels vanishes
 const SHAPE_SLACK = 0.02; // relative difference of aspect ratios that rounding a smaller mask's sides can cause
 
 /** Number of files that `surveyDataset` reads. */
@@ -196,6 +198,7 @@ function classFindings(
       `${name}: images are ${modes.map(([mode, count]) => `${mode} (${count})`).join(", ")}`,
       "all are turned to colour; if good and defective ones differ in this, a model can tell them apart by it",
     ),
+    largeImages(name, items, facts),
     narrow && finding(true, "problem", "narrow-range", `${name}: ${narrow.message}`, narrow.advice),
     finding(
       bare.length > 0,
@@ -221,6 +224,22 @@ function classFindings(
       "no metric is defined without them",
     ),
   ];
+}
+
+/** A remark where most images are much larger than what they are resized to. */
+function largeImages(name: string, items: readonly Item[], facts: ReadonlyMap<string, PictureFacts>): Finding | null {
+  const sides = items
+    .flatMap(({ path }) => facts.get(path) ?? [])
+    .map(({ width, height }) => Math.max(width, height))
+    .sort((a, b) => a - b);
+  const middle = sides[sides.length >> 1] ?? 0;
+  return finding(
+    middle > LARGE,
+    "remark",
+    "large-images",
+    `${name}: a side of ${middle} pixels is usual, and images are resized to ${USUAL_SIDE}`,
+    "if defects are small, train on tiles of them: resized, those of a few pixels vanish",
+  );
 }
 
 /** Findings about the contents of masks and their match with their images. */

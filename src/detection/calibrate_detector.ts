@@ -2,7 +2,7 @@ import { batchesOf } from "../io/image.ts";
 import { InputError } from "../runtime/errors.ts";
 import { calibratedClass, recalibrated, type Calibration, type HeldOut } from "./calibration.ts";
 import type { Detector } from "./detector.ts";
-import { BATCH, type EvaluateDetectorOptions } from "./evaluation.ts";
+import { imagesTogether, type EvaluateDetectorOptions } from "./evaluation.ts";
 import { requireInspection } from "./inspection.ts";
 import type { GoodImage } from "./material.ts";
 import { TRAINING_OPTIONS } from "./training_options.ts";
@@ -33,7 +33,7 @@ export async function calibrateDetector(
   signal?.throwIfAborted();
   const before = detector.config.calibration;
   const scores: HeldOut[] = [];
-  for await (const batch of batchesOf(images, BATCH)) {
+  for await (const batch of batchesOf(images, imagesTogether(detector))) {
     const inspections = await detector.inspectEach(batch);
     batch.forEach(({ name, className }, i) => {
       const { score, peak } = requireInspection(

@@ -11,10 +11,11 @@ import { calibratedClass, type HeldOut } from "./calibration.ts";
 import type { Detector, DetectorConfig } from "./detector.ts";
 import type { FeatureMaker } from "./features.ts";
 import { planFits, type PlannedFit, type TrainingSample } from "./folds.ts";
-import type { Material, TrainingImage } from "./material.ts";
+import type { Material } from "./material.ts";
 import type { SampleScorer } from "./sample_scorer.ts";
 import type { TrainingOptions, TrainingSettings } from "./training_options.ts";
 import { fingerprint } from "./training_set.ts";
+import type { TrainingImage } from "./views.ts";
 
 /** Options of a training that goes on from a detector, besides those that the detector's own training had. */
 export const CONTINUATION_OPTIONS = {
@@ -32,6 +33,8 @@ export type ContinuationOptions = TrainingOptions & OptionsOf<typeof CONTINUATIO
 export interface ImageRecord {
   readonly name: string;
   readonly className: string;
+  /** Number of its tiles; 1 for an image that is seen as a whole. */
+  readonly tiles: number;
   /** True if the detector's model was fitted to it. */
   readonly trained: boolean;
   /**
@@ -70,13 +73,15 @@ export const recordOf = (
   samples: readonly TrainingSample[],
   trained: readonly TrainingSample[],
   scored: ReadonlyMap<TrainingSample, HeldOut>,
-): ImageRecord[] =>
-  samples.map((sample) => {
-    const { name, className } = sample;
+): ImageRecord[] => {
+  const isTrained = new Set(trained);
+  return samples.map((sample) => {
+    const { name, className, views } = sample;
     const found = scored.get(sample);
     const heldOut = found ? { score: found.score, peak: found.peak } : null;
-    return { name, className, trained: trained.includes(sample), heldOut, added: false };
+    return { name, className, tiles: views.length, trained: isTrained.has(sample), heldOut, added: false };
   });
+};
 
 /** The models of a training, and scores that set the threshold as they are. */
 export interface ContinuedPlan {
@@ -94,6 +99,8 @@ const decidedBy = ({ method, backbone, input }: DetectorConfig) => ({
   padding: backbone.padding,
   inputSize: input.size,
   resize: input.resize,
+  tile: input.tiles?.tile ?? null,
+  overlap: input.tiles?.overlap ?? null,
 });
 
 /** Options with those that a detector decides, where they are not given. */
@@ -151,9 +158,10 @@ export class Continuation {
     return this.#earlier.detector.config;
   }
 
-  /** Features that the detector's model was fitted to: of images, and of their copies. */
+  /** Number of features that the detector's model was fitted to: of images or their tiles, and of copies. */
   get #trainedOn(): number {
-    return this.#earlier.record.filter(({ trained }) => trained).length * (1 + copyCount(this.#settings.augment));
+    const tiles = this.#earlier.record.reduce((sum, one) => sum + (one.trained ? one.tiles : 0), 0);
+    return tiles * (1 + copyCount(this.#settings.augment));
   }
 
   /** @throws OptionError for features that are made otherwise than the detector's */
@@ -247,7 +255,10 @@ export class Continuation {
     };
   }
 
-  /** The fit of a model, given what it sees. @param images features of good images and of their copies */
+  /**
+   * The fit of a model, given what it sees.
+   * @param images number of features: of good images or their tiles, and of copies
+   */
   fit(spec: Omit<FeatureSpec, "images">, images: number): ContinuedFit {
     const { learner, options } = this.#settings;
     const all = images + (this.kind === "addition" ? this.#trainedOn : 0);

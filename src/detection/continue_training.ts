@@ -1,7 +1,7 @@
 import type { AddedImage, ContinuationOptions, EarlierTraining, ImageRecord } from "./continuation.ts";
 import type { Detector } from "./detector.ts";
-import type { TrainingImage } from "./material.ts";
 import { Training } from "./training.ts";
+import type { TrainingImage } from "./views.ts";
 
 /** A detector that came of another one and further images. */
 export interface ContinuedTraining {

@@ -71,15 +71,8 @@ export class Course {
 
   /** The record of the training. */
   record(heldOut: readonly HeldOut[]): readonly ImageRecord[] {
-    const { samples, suspects } = this.#material;
-    const left = suspects.map(({ name, className }) => ({
-      name,
-      className,
-      trained: false,
-      heldOut: null,
-      added: false,
-    }));
-    const own = [...recordOf(samples, this.fits.at(-1)!.training, this.scored(heldOut)), ...left];
+    const { samples, leftOut } = this.#material;
+    const own = recordOf([...samples, ...leftOut], this.fits.at(-1)!.training, this.scored(heldOut));
     return this.#continuation?.record(own) ?? own;
   }
 

@@ -1,38 +1,38 @@
 import type { BackboneIdentity } from "../backbones/backbone.ts";
 import { createBackbone, isPretrained, type BackboneName } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
-import type { DecodedImage } from "../io/image.ts";
 import type { Assembly, FeatureExtents, Json, Model, Scoring } from "../methods/method.ts";
 import { loadMethod } from "../methods/registry.ts";
 import { storageOf } from "../nn/storage.ts";
 import { Weights, type StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
-import { CapturedWork } from "../tensor/captured.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import { tunePending } from "../runtime/tuner.ts";
-import { placementOf, type Resize, type Placement, type Size } from "../io/placement.ts";
-import { fromArray, release, sameShape, type Tensor } from "../tensor/tensor.ts";
+import type { Placement, Size } from "../io/placement.ts";
+import { sameShape, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
 import { calibratedScore, describeSpread, type Calibration } from "./calibration.ts";
 import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
+import { ImageScorer } from "./image_scorer.ts";
+import { mapPlacementOf, mapSizeOf, type DetectorInput } from "./input.ts";
 import {
   requireInspection,
   type FeatureInspection,
   type FeatureRegions,
-  type ImageRegion,
   type InputImage,
+  type InspectOptions,
   type Inspection,
   type InspectionFailure,
+  type TiledFeatures,
 } from "./inspection.ts";
-import { imageScores, readScores, type ImageScores, type ReadScores, type ScoringProblem } from "./scoring.ts";
+import type { ScoresOrProblem } from "./photograph_scores.ts";
+import type { ImageScores } from "./scoring.ts";
 
 /** Everything that restores a detector, besides its weights: the `config` in its file's metadata. */
 export interface DetectorConfig {
   readonly method: { readonly name: string; readonly config: Json };
   readonly backbone: BackboneIdentity;
-  /** Side of the square input, pixels, and how photographs fill it. */
-  readonly input: { readonly size: number; readonly resize: Resize };
+  readonly input: DetectorInput;
   /** True if it was trained with regions of interest. */
   readonly regions: boolean;
   readonly assembly: Assembly;
@@ -70,26 +70,19 @@ export function requireFeaturesOf(
 
 const CHECK_WEIGHTS =
   "check the weights of the model and its backbone, which are damaged or were not made for such images";
-const MOST_CAPTURED = 4; // batches of one size, the rest of them, and both where only a part of the images counts
-
-const shapeOf = (images: number, regions: boolean): string => `${images} ${regions}`;
-
 /** A trained anomaly detector: preprocessing, backbone, a method's model, scores, threshold. */
 export class Detector {
   #config: DetectorConfig;
   readonly #features: FeatureExtractor;
   readonly #model: Model;
-  readonly #captured: CapturedWork<ImageScores>;
-  readonly #prepared = new Map<string, Promise<void>>();
-  readonly #work = ([pixels, counted]: readonly Tensor[]): ImageScores =>
-    this.#score(this.#features.extractFrom(pixels!), counted ?? null);
+  readonly #scorer: ImageScorer;
 
   private constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
     this.#features = features;
     this.#model = model;
     model.weights.freeze();
     this.#config = config;
-    this.#captured = new CapturedWork(this.device, MOST_CAPTURED);
+    this.#scorer = new ImageScorer(features, model, config);
   }
 
   /**
@@ -176,10 +169,12 @@ export class Detector {
     return this.#features.maker.preprocessing;
   }
 
-  /** The part of a picture that the detector sees, and its place in the map. */
-  placementOf(picture: Size): Placement {
-    const { resize, size } = this.config.input;
-    return placementOf(resize, picture, { width: size, height: size });
+  /**
+   * The part of a picture that the detector sees, and its place in the map.
+   * @param map the map's size. Default: that of the picture's own
+   */
+  placementOf(picture: Size, map?: Size): Placement {
+    return mapPlacementOf(this.config.input, picture, map);
   }
 
   /**
@@ -202,7 +197,7 @@ export class Detector {
 
   /** Gives everything's storage back. */
   release(): void {
-    this.#captured.release();
+    this.#scorer.release();
     this.#features.release();
     this.#model.weights.release();
   }
@@ -213,13 +208,13 @@ export class Detector {
   }
 
   /**
-   * Scores images and maps their anomalies, as one batch. Pixels outside an image's region are 0 in its map and affect
-   * neither score nor peak nor the rest of the map.
+   * Scores images and maps their anomalies. Pixels outside an image's region are 0 in its map and affect neither score
+   * nor peak nor the rest of the map.
    * @throws OptionError if an image is missing, or a region has another size than its image or no pixel in the map;
    * InputError, with the number of the image, if a score or a map is not finite
    */
-  async inspect(images: readonly InputImage[]): Promise<Inspection[]> {
-    return (await this.inspectEach(images)).map((outcome, i) => requireInspection(outcome, `image ${i}`));
+  async inspect(images: readonly InputImage[], options: InspectOptions = {}): Promise<Inspection[]> {
+    return (await this.inspectEach(images, options)).map((outcome, i) => requireInspection(outcome, `image ${i}`));
   }
 
   /**
@@ -227,28 +222,17 @@ export class Detector {
    * @returns for each image its inspection, or the reason why it has none; such an image must not count as good
    * @throws OptionError as `inspect`
    */
-  async inspectEach(images: readonly InputImage[]): Promise<(Inspection | InspectionFailure)[]> {
-    images.forEach(({ image }, i) => {
-      if (!(image as DecodedImage | undefined)?.data)
-        throw new OptionError(`inspect: expected each image as { image, region? }; image ${i} has none`);
-    });
-    const counting = this.#countedPixels(images);
-    const shown = images.map(({ image, region }) => region?.shown(image) ?? image);
-    // from here on no scope is open, which would take back what is kept
-    await this.prepare(images.length, { regions: counting !== null });
-    const pixels = this.#features.maker.pixelsOf(shown);
-    const weights = counting && fromArray(this.device, [...pixels.shape.slice(0, 3), 1], counting);
-    const inputs = weights ? [pixels, weights] : [pixels];
-    const scores = this.#captured.run(shapeOf(images.length, weights !== null), inputs, this.#work);
-    const reads = readScores(scores);
-    inputs.forEach(release);
-    return (await reads).map((read, i) => {
-      const outcome = this.#inspectionOf(read);
-      if ("reason" in outcome) return outcome;
+  async inspectEach(
+    images: readonly InputImage[],
+    options: InspectOptions = {},
+  ): Promise<(Inspection | InspectionFailure)[]> {
+    const reads = await this.#scorer.scoreImages(images, options);
+    return reads.map((read, i) => {
       const { width, height } = images[i]!.image;
-      const { heat } = this.config.calibration;
       const photograph = { width, height };
-      return { ...outcome, photograph, placement: this.placementOf(photograph), heat };
+      const outcome = this.#inspectionOf(read, photograph);
+      if ("reason" in outcome) return outcome;
+      return { ...outcome, photograph, placement: this.placementOf(photograph), heat: this.config.calibration.heat };
     });
   }
 
@@ -265,39 +249,32 @@ export class Detector {
   /** Does the same, but an image that cannot be inspected does not fail the others, as in `inspectEach`. */
   async inspectEachFeatures(
     features: Tensor,
-    { images = [] }: FeatureRegions = {},
+    regions: FeatureRegions = {},
   ): Promise<(FeatureInspection | InspectionFailure)[]> {
-    const reads = this.#started(features, this.#countedPixels(images));
-    return (await reads).map((read) => this.#inspectionOf(read));
+    const { size } = this.config.input;
+    const reads = await this.#scorer.scoreFeatures(features, regions);
+    return reads.map((read) => this.#inspectionOf(read, { width: size, height: size }));
+  }
+
+  /**
+   * Inspects a photograph by features of its tiles that `FeatureMaker.raw` has made before, in the order of `cutOf`.
+   * @throws OptionError as `inspect`; UsageError for a detector without tiles
+   */
+  async inspectTiledFeatures(
+    photograph: TiledFeatures,
+    options: InspectOptions = {},
+  ): Promise<FeatureInspection | InspectionFailure> {
+    return this.#inspectionOf(await this.#scorer.scoreTiledFeatures(photograph, options), photograph.image);
   }
 
   /**
    * Compiles the kernels that `inspect` needs for a batch of this size, in parallel; with `autotune`, it also measures
    * their forms. `inspect` calls it itself; call it earlier to avoid the wait at the first batch.
-   * @param images the number of images in a batch
+   * @param images the number of images in a batch, or of tiles
    * @param options `regions`: true if images have regions of interest
    */
-  async prepare(images: number, { regions = false }: { readonly regions?: boolean } = {}): Promise<void> {
-    const shape = shapeOf(images, regions);
-    const preparing = this.#prepared.get(shape) ?? this.#compile(images, regions);
-    this.#prepared.set(shape, preparing);
-    await preparing.catch((error: unknown) => {
-      this.#prepared.delete(shape);
-      throw error;
-    });
-  }
-
-  async #compile(images: number, regions: boolean): Promise<void> {
-    const { device } = this;
-    const { size } = this.config.input;
-    const blank = { width: 8, height: 8, data: new Uint8Array(4 * 8 * 8) };
-    const inputs = (regions ? [3, 1] : [3]).map(
-      (channels) => ({ shape: [images, size, size, channels], dtype: "f32" }) as const,
-    );
-    const compile = (): Promise<void> => this.#captured.prepare(shapeOf(images, regions), inputs, this.#work);
-    const resizing = device.prepare(() => device.tidy(() => this.#features.maker.pixelsOf([blank], false)));
-    await Promise.all([resizing, compile()]);
-    if (await tunePending(device)) await compile(); // the forms that were found to be the fastest
+  prepare(images: number, { regions = false }: { readonly regions?: boolean } = {}): Promise<void> {
+    return this.#scorer.prepare(images, regions);
   }
 
   /**
@@ -305,44 +282,16 @@ export class Detector {
    * @param images `[N, size, size, 3]`, as `preprocessing` says
    */
   score(images: Tensor): ImageScores {
-    return this.#score(this.#features.extractFrom(images), null);
+    return this.#scorer.score(images);
   }
 
-  #started(features: Tensor, counting: Float32Array | null): ReturnType<typeof readScores> {
-    using _scope = this.device.scope();
-    const { size } = this.config.input;
-    const counted = counting && fromArray(this.device, [features.shape[0]!, size, size, 1], counting);
-    return readScores(this.#score(this.#features.standardise(features), counted));
-  }
-
-  /** The pixels that count in a batch of maps, `[N, size, size]`; null if all do. */
-  #countedPixels(images: readonly ImageRegion[]): Float32Array | null {
-    if (!images.some(({ region }) => region)) return null;
-    const { size: inputSize } = this.config.input;
-    const all = new Float32Array(images.length * inputSize ** 2).fill(1);
-    images.forEach(({ image, region }, i) => {
-      const counted = region?.inMap(this.placementOf(image), inputSize);
-      if (counted && !counted.includes(1)) {
-        throw new OptionError(
-          `inspect: the region of image ${i} has no pixel in its map of ${inputSize} x ${inputSize}`,
-        );
-      }
-      if (counted) all.set(counted, i * inputSize ** 2);
-    });
-    return all;
-  }
-
-  #score(features: Tensor, counted: Tensor | null): ImageScores {
-    const { input, scoring } = this.config;
-    return imageScores(this.#model.score(features), scoring, input.size, counted);
-  }
-
-  #inspectionOf(read: ReadScores | ScoringProblem): FeatureInspection | InspectionFailure {
+  #inspectionOf(read: ScoresOrProblem, photograph: Size): FeatureInspection | InspectionFailure {
     if ("problem" in read) {
       const remedy = this.half ? "load the detector without half precision, or " : "";
       return { reason: `${read.problem}; ${remedy}${CHECK_WEIGHTS}` };
     }
     const { calibration, input } = this.config;
-    return { ...read, calibrated: calibratedScore(read.score, calibration), size: input.size };
+    const { map, score, peak } = read;
+    return { score, calibrated: calibratedScore(score, calibration), peak, map, size: mapSizeOf(input, photograph) };
   }
 }

@@ -22,8 +22,10 @@ export interface DetectorMetrics {
   readonly mean: Metrics;
 }
 
-/** Images that are inspected together. */
-export const BATCH = 4;
+const BATCH = 4;
+
+/** Images that are inspected together: one whose tiles are scored in batches, else a few. */
+export const imagesTogether = ({ config }: Pick<Detector, "config">): number => (config.input.tiles ? 1 : BATCH);
 
 /**
  * An inspected image with its ground truth, as `Evaluation.add` takes it.
@@ -36,7 +38,7 @@ export function scoredImage(
   region?: PictureRegion | null,
 ): ScoredImage {
   const counted = region?.inMap(placement, size) ?? null;
-  return { ...truthWithin(truth, counted), score, map, width: size, height: size };
+  return { ...truthWithin(truth, counted), score, map, width: size.width, height: size.height };
 }
 
 /** Options of an evaluation. */
@@ -63,13 +65,13 @@ export async function evaluateDetector(
   signal?.throwIfAborted();
   const evaluations = new Map<string, Evaluation>();
   let inspected = 0;
-  for await (const batch of batchesOf(images, BATCH)) {
+  for await (const batch of batchesOf(images, imagesTogether(detector))) {
     const inspections = await detector.inspectEach(batch);
     batch.forEach(({ name, className, defective, masks, region }, i) => {
       const inspection = requireInspection(inspections[i]!, name ?? `image ${inspected} of class ${className}`);
       inspected++;
       const { size } = inspection;
-      const mask = maskUnion(masks, size, size, (picture) => detector.placementOf(picture));
+      const mask = maskUnion(masks, size.width, size.height, (picture) => detector.placementOf(picture, size));
       const evaluation = evaluations.get(className) ?? new Evaluation({ resamples: 0 });
       evaluations.set(className, evaluation);
       evaluation.add(scoredImage(inspection, { defective, mask }, region));

@@ -1,7 +1,8 @@
 import type { Device } from "../runtime/device.ts";
-import { Material, type Suspect, type TrainingImage } from "./material.ts";
+import { Material, type Suspect } from "./material.ts";
 import type { Unlikeness } from "./suspects.ts";
 import { resolveTraining, type TrainingOptions } from "./training_options.ts";
+import type { TrainingImage } from "./views.ts";
 
 /** Options of a search for suspects: those of a training that say how features are made. */
 export type SuspectOptions = Pick<
@@ -54,11 +55,12 @@ export async function findSuspects(
       settings.signal?.throwIfAborted();
     });
     const { height: side } = material.extractor.maker.extents;
+    const numbers = new Map(material.samples.map((sample, i) => [sample, i]));
     return [...unlikeness]
-      .map(([{ index, name, className }, { ratio, cells }]) => ({
-        index,
-        name,
-        className,
+      .map(([sample, { ratio, cells }]) => ({
+        index: numbers.get(sample)!,
+        name: sample.name,
+        className: sample.className,
         ratio,
         cells,
         side,

@@ -1,12 +1,14 @@
 import type { HeatMap } from "../io/heat.ts";
-import type { DecodedImage } from "../io/image.ts";
+import type { Picture } from "../io/image.ts";
 import type { Size } from "../io/placement.ts";
 import { InputError } from "../runtime/errors.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { PictureRegion } from "./region.ts";
 
 /** An image to inspect. */
 export interface InputImage {
-  readonly image: DecodedImage;
+  /** Decoded; or one that gives parts of itself, of which a detector with tiles reads no more than it needs at a time. */
+  readonly image: Picture;
   /** Its region of interest; null or absent: all of it. */
   readonly region?: PictureRegion | null;
 }
@@ -16,6 +18,23 @@ export interface ImageRegion {
   readonly image: Size;
   /** Null or absent: all of it. */
   readonly region?: PictureRegion | null;
+}
+
+/** Options of an inspection. */
+export interface InspectOptions {
+  /**
+   * Images that are scored at a time; of a detector with tiles, tiles of an image. Default: all images, or 8 tiles.
+   */
+  readonly batch?: number;
+}
+
+/** Features of a photograph's tiles. */
+export interface TiledFeatures extends ImageRegion {
+  /**
+   * Gives `[count, cells, cells, channels]` of so many tiles from the first one on, as `FeatureMaker.raw` makes them;
+   * whoever asks releases them.
+   */
+  readonly read: (first: number, count: number) => Promise<Tensor>;
 }
 
 /** Options of inspecting features. */
@@ -32,9 +51,12 @@ export interface FeatureInspection {
   readonly calibrated: number;
   /** The largest single value of the map. */
   readonly peak: number;
-  /** `size` x `size`, row-major: the anomaly of each pixel of the resized image. */
+  /**
+   * Row-major, of `size`: the anomaly of each pixel of the resized image; of a detector with tiles, of the photograph
+   * at the scale at which its tiles are resized.
+   */
   readonly map: Float32Array;
-  readonly size: number;
+  readonly size: Size;
 }
 
 /** The detector's result for one image. */

@@ -1,6 +1,6 @@
 import type { Backbone } from "../backbones/backbone.ts";
 import { createBackbone, isPretrained } from "../backbones/registry.ts";
-import { isEvenColour, type DecodedImage } from "../io/image.ts";
+import type { Picture } from "../io/image.ts";
 import type { AnomalySource } from "../methods/method.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
@@ -8,32 +8,18 @@ import { copiesOf } from "../io/symmetries.ts";
 import type { StoredTensors } from "../nn/weights.ts";
 import { fromArray, release, toArray, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
+import { Cutter, isTiled } from "./cut.ts";
 import { featureDType, FeatureStore } from "./feature_store.ts";
 import { extractorFor, FeatureMaker, type FeatureExtractor } from "./features.ts";
-import type { TrainingSample } from "./folds.ts";
-import { markedCells } from "./marked_cells.ts";
-import type { PictureRegion } from "./region.ts";
+import type { StoredView, TrainingSample } from "./folds.ts";
 import { compareWithOthers, type Unlikeness } from "./suspects.ts";
 import type { TrainingSettings } from "./training_options.ts";
 import { requireFinite, TrainingSet } from "./training_set.ts";
+import { ViewReader, type TrainingImage } from "./views.ts";
 
-/** A good image to learn from. */
-export interface TrainingImage {
-  /** Name for errors, such as its file. Default: its number and class. */
-  readonly name?: string;
-  /** The class that it shows; each class has its own threshold. */
-  readonly className: string;
-  /** The image, or its features: height x width x channels, as `FeatureMaker.raw` makes them. */
-  readonly image: DecodedImage | Float32Array;
-  /** With features: true if the picture that they were made of shows one even colour. Default false. */
-  readonly even?: boolean;
-  /** Its region of interest; null or absent: all of it. Features must be of the region already. */
-  readonly region?: PictureRegion | null;
-}
-
-/** A photograph of something good, decoded. */
+/** A photograph of something good, decoded or in parts. */
 export interface GoodImage extends TrainingImage {
-  readonly image: DecodedImage;
+  readonly image: Picture;
 }
 
 const LEAST_IMAGES = 2;
@@ -78,7 +64,7 @@ export class Material {
   readonly #device: Device;
   readonly #store: FeatureStore;
   #samples: readonly TrainingSample[];
-  #suspects: readonly Suspect[] = [];
+  #leftOut: readonly { readonly sample: TrainingSample; readonly ratio: number }[] = [];
 
   private constructor(
     device: Device,
@@ -129,7 +115,7 @@ export class Material {
 
   static async #read(
     device: Device,
-    { learner, options, augment, resize, inputSize, signal, onProgress, anomalies: anomalous }: TrainingSettings,
+    { learner, options, augment, input, signal, onProgress, anomalies: anomalous }: TrainingSettings,
     images: AsyncIterable<TrainingImage>,
     maker: FeatureMaker,
     store: FeatureStore,
@@ -139,32 +125,43 @@ export class Material {
     // what it refuses, before any image is read
     learner.configure({ height, width, channels, variance: 1, images: LEAST_IMAGES }, options);
     const set = new TrainingSet(channels);
+    const reader = new ViewReader(device, maker, isTiled(input) ? new Cutter(input) : null);
     const samples: TrainingSample[] = [];
+    const keep = async (
+      features: Tensor,
+      name: string,
+    ): Promise<{ readonly print: string; readonly index: number }> => {
+      try {
+        return { print: set.addFeatures(await toArray(features), name), index: await store.add(features) };
+      } finally {
+        release(features);
+      }
+    };
     let regions = false;
     signal?.throwIfAborted();
-    for await (const given of images) {
-      const { className, image, even = false, region } = given;
-      const name = given.name ?? `image ${samples.length + 1}, of class ${className},`;
+    for await (const image of images) {
+      const { className, region } = image;
+      const name = image.name ?? `image ${samples.length + 1}, of class ${className},`;
       regions ||= Boolean(region);
-      if (image instanceof Float32Array && augment !== "none")
-        throw new OptionError(
-          `training: augment ${augment} turns pictures, and ${name} came as features: leave it out`,
-        );
-      const shown = image instanceof Float32Array ? null : (region?.shown(image) ?? image);
-      const features = shown
-        ? maker.rawOf([shown])
-        : fromArray(device, [1, height, width, channels], image as Float32Array);
-      set.add(await toArray(features), className, name, shown ? isEvenColour(shown) : even);
-      const index = await store.add(features);
-      release(features);
-      const copies: number[] = [];
-      for (const copy of shown ? copiesOf(shown, augment) : []) {
-        const turned = maker.rawOf([copy]);
-        set.addCopy(await toArray(turned), name);
-        copies.push(await store.add(turned));
-        release(turned);
+      const cut = reader.cutOf(image, name);
+      const [views, prints]: [StoredView[], string[]] = [[], []];
+      let even = true;
+      for await (const { features, shown, isEven } of reader.views(image, cut)) {
+        const { index, print } = await keep(features, name);
+        if (!shown && augment !== "none")
+          throw new OptionError(
+            `training: augment ${augment} turns pictures, and ${name} came as features: leave it out`,
+          );
+        const copies: number[] = [];
+        for (const copy of shown ? copiesOf(shown, augment) : [])
+          copies.push((await keep(maker.rawOf([copy]), name)).index);
+        views.push({ index, copies });
+        prints.push(print);
+        even &&= isEven;
+        signal?.throwIfAborted();
       }
-      samples.push({ className, index, name, copies });
+      set.addImage(className, prints, even);
+      samples.push({ className, name, cut, views });
       onProgress({ phase: "features", done: samples.length });
       signal?.throwIfAborted();
     }
@@ -177,12 +174,15 @@ export class Material {
     }
     const anomalies: Anomaly[] = [];
     for await (const one of anomalous ?? []) {
-      const mask = markedCells(one, resize, inputSize, height);
-      const features = maker.rawOf([one.image]);
-      requireFinite(await toArray(features), one.name);
-      anomalies.push({ index: await store.add(features), mask });
-      release(features);
-      signal?.throwIfAborted();
+      for await (const { features, mask } of reader.anomalies(one)) {
+        try {
+          requireFinite(await toArray(features), one.name);
+          anomalies.push({ index: await store.add(features), mask });
+        } finally {
+          release(features);
+        }
+        signal?.throwIfAborted();
+      }
     }
     if (anomalous && anomalies.length === 0)
       throw new InputError("there are no anomalous images with masks to learn from");
@@ -204,13 +204,28 @@ export class Material {
   }
 
   /** The good images that are. */
+  get leftOut(): readonly TrainingSample[] {
+    return this.#leftOut.map(({ sample }) => sample);
+  }
+
+  /** The same, with how unlike the others they are. */
   get suspects(): readonly Suspect[] {
-    return this.#suspects;
+    return this.#leftOut.map(({ sample: { name, className }, ratio }) => ({ name, className, ratio }));
+  }
+
+  /** Sentences for people about images that do not go with the tiles; mostly none. */
+  get remarks(): readonly string[] {
+    const tile = this.samples[0]!.cut?.tiles[0]!.place.width;
+    if (tile === undefined) return [];
+    const isSmall = ({ cut }: TrainingSample): boolean =>
+      Math.max(cut!.photograph.width, cut!.photograph.height) <= tile;
+    if (!this.samples.every(isSmall)) return [];
+    return [`no image is larger than a tile of ${tile} pixels: use a smaller one, or none`];
   }
 
   /** Compares each good image with the others of its class. */
   compare(onImage: (done: number) => void): Promise<Map<TrainingSample, Unlikeness>> {
-    return compareWithOthers(this.#device, this.samples, ({ index }) => this.features([index]), onImage);
+    return compareWithOthers(this.#device, this.samples, (index) => this.features([index]), onImage);
   }
 
   /** Leaves out a share of each class's good images, those least like the others; at least two stay. */
@@ -224,18 +239,14 @@ export class Material {
       onProgress({ phase: "suspects", done, total });
       signal?.throwIfAborted();
     });
-    const ratioOf = (sample: TrainingSample): number => unlikeness.get(sample)!.ratio;
-    const suspects = [...new Set(this.samples.map(({ className }) => className))].flatMap((name) => {
-      const members = this.samples.filter(({ className }) => className === name);
+    const ranked = [...unlikeness].map(([sample, { ratio }]) => ({ sample, ratio })).sort((a, b) => b.ratio - a.ratio);
+    this.#leftOut = [...new Set(this.samples.map(({ className }) => className))].flatMap((name) => {
+      const members = ranked.filter(({ sample }) => sample.className === name);
       const count = Math.min(Math.round(share * members.length), members.length - LEAST_IMAGES);
-      return members.sort((a, b) => ratioOf(b) - ratioOf(a)).slice(0, Math.max(0, count));
+      return members.slice(0, Math.max(0, count));
     });
-    this.#samples = this.samples.filter((sample) => !suspects.includes(sample));
-    this.#suspects = suspects.map((sample) => ({
-      name: sample.name,
-      className: sample.className,
-      ratio: ratioOf(sample),
-    }));
+    const left = new Set(this.leftOut);
+    this.#samples = this.samples.filter((sample) => !left.has(sample));
   }
 
   /** Features as a model sees them, `[B, H, W, C]`, by their indices in the store; the caller releases them. */

@@ -10,6 +10,7 @@ import type { Device } from "../runtime/device.ts";
 import { DivergedError, InputError, OptionError } from "../runtime/errors.ts";
 import { toArray } from "../tensor/tensor.ts";
 import { RESIZES } from "../io/placement.ts";
+import { tilingProblem } from "../io/tiling.ts";
 import { MOST_SIDE, type BackboneIdentity } from "../backbones/backbone.ts";
 import { BACKBONES, isPretrained } from "../backbones/registry.ts";
 import type { PretrainedWeights } from "../backbones/weights.ts";
@@ -17,10 +18,14 @@ import type { JsonObject } from "../methods/method.ts";
 import { loadMethod, METHOD_NAMES } from "../methods/registry.ts";
 import { isScoring, readAssembly } from "./assembly.ts";
 import { isPositive, type Calibration } from "./calibration.ts";
+import { isTiled } from "./cut.ts";
 import { Detector, type DetectorConfig, type DetectorOptions } from "./detector.ts";
+import type { DetectorInput } from "./input.ts";
 
 const FORMAT = "bigrid-detector";
-const VERSION = 4; // another one wherever the same file would score otherwise than when it was written
+// Another version wherever the same file would score otherwise than when it was written.
+const VERSION = { whole: 4, tiled: 5 } as const;
+const versionOf = ({ input }: DetectorConfig): string => String(VERSION[isTiled(input) ? "tiled" : "whole"]);
 const CONFIG: JsonLimits = { characters: 1 << 24, depth: 8, containers: 1 << 17 };
 const ONE_METHOD = 3; // the version that knew one method alone, which reads it
 
@@ -41,7 +46,7 @@ export async function encodeDetector(detector: Detector): Promise<Uint8Array> {
   await configFrom(config, "the model to be written");
   const metadata = {
     format: FORMAT,
-    version: String(VERSION),
+    version: versionOf(detector.config),
     config,
     preprocessing: JSON.stringify(detector.preprocessing),
   };
@@ -65,8 +70,8 @@ export function withMetrics(file: Uint8Array, metrics: unknown, name: string): U
 export async function withCalibration(file: Uint8Array, calibration: Calibration, name: string): Promise<Uint8Array> {
   const { tensors, metadata } = decodeSafetensors(file, name);
   const config = JSON.stringify({ ...(await readDetectorConfig(metadata, name)), calibration });
-  await configFrom(config, "the model to be written");
-  return encodeSafetensors({ tensors, metadata: { ...metadata, version: String(VERSION), config } });
+  const version = versionOf(await configFrom(config, "the model to be written"));
+  return encodeSafetensors({ tensors, metadata: { ...metadata, version, config } });
 }
 
 /** Options of reading a detector. */
@@ -106,9 +111,10 @@ export async function readDetectorConfig(
   if (metadata["format"] !== FORMAT)
     throw new InputError(`${name} is a safetensors file but no detector: its metadata has no format ${FORMAT}`);
   const { version } = metadata;
-  if (version !== String(VERSION) && version !== String(ONE_METHOD)) {
-    const remedy = Number(version) > VERSION ? "install a newer one" : "train it anew";
-    const reads = `versions ${ONE_METHOD} and ${VERSION}`;
+  const known: readonly number[] = [ONE_METHOD, VERSION.whole, VERSION.tiled];
+  if (!known.some((one) => version === String(one))) {
+    const remedy = Number(version) > VERSION.tiled ? "install a newer one" : "train it anew";
+    const reads = `versions ${known.slice(0, -1).join(", ")} and ${VERSION.tiled}`;
     throw new InputError(
       `${name} is a detector of version ${version?.slice(0, 20)}; this bigrid reads ${reads}: ${remedy}`,
     );
@@ -120,7 +126,7 @@ export async function readDetectorConfig(
  * Parses and checks a detector's configuration.
  * @throws InputError, with the field, if it is wrong
  */
-export async function configFrom(text: string, name: string, version = VERSION): Promise<DetectorConfig> {
+export async function configFrom(text: string, name: string, version: number = VERSION.whole): Promise<DetectorConfig> {
   const read = requireJson(text, CONFIG, `${name}: the configuration in its metadata`);
   const config = version === ONE_METHOD && isObject(read) ? await upgraded(read as JsonObject) : read;
   const wrong = fieldsOf(isObject(config) ? config : {}).find(([, , isRight]) => !isRight);
@@ -196,6 +202,7 @@ function fieldsOf({
     ],
     ["input.size", input?.size, isExtent(input?.size), EXTENT],
     ["input.resize", input?.resize, RESIZES.some((known) => known === input?.resize), `one of ${RESIZES.join(", ")}`],
+    ["input.tiles", input?.tiles, areTiles(input), "a tile and an overlap that the input can have, or absent"],
     ["regions", regions, typeof regions === "boolean", "true or false"],
     ["assembly", assembly, readAssembly(assembly) !== null, "stages with how they are joined"],
     ["scoring", scoring, isScoring(scoring), "how maps are smoothed and images scored"],
@@ -226,6 +233,9 @@ const EXTENT = `a whole number from 1 to ${MOST_SIDE}`;
 
 const isExtent = (value: unknown): boolean =>
   Number.isSafeInteger(value) && (value as number) > 0 && (value as number) <= MOST_SIDE;
+
+const areTiles = (input: Partial<DetectorInput> | undefined): boolean =>
+  input?.tiles === undefined || (isObject(input.tiles) && tilingProblem(input.tiles, input.size ?? NaN) === null);
 
 const areWeightsOf = (backbone: Partial<BackboneIdentity> | undefined): boolean =>
   isPretrained(String(backbone?.name)) ? isSha256(backbone?.weights) : backbone?.weights === null;

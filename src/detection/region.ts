@@ -1,6 +1,7 @@
 import { maskFrom, type DecodedImage } from "../io/image.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import { placementOf, type Placement, type Rectangle, type Resize, type Size } from "../io/placement.ts";
+import type { Placement, Rectangle, Size } from "../io/placement.ts";
+import { mapPlacementOf, mapSizeOf, type DetectorInput } from "./input.ts";
 
 /**
  * A region of interest in pictures of one size. Before a detector sees a picture, pixels outside the region are
@@ -30,11 +31,7 @@ export class PictureRegion {
    * @throws OptionError for a picture of another size
    */
   shown({ data, width, height }: DecodedImage): DecodedImage {
-    if (width !== this.width || height !== this.height) {
-      throw new OptionError(
-        `expected a picture of ${this.width} x ${this.height} pixels, the size of its region, got ${width} x ${height}`,
-      );
-    }
+    requireRegionOf(this, { width, height });
     const own = data.slice(); // aligned
     const pixels = new Uint32Array(own.buffer);
     const sources = (this.#sources ??= sourcesOf(this.counted, this));
@@ -44,20 +41,28 @@ export class PictureRegion {
 
   /**
    * Transfers the region to a map: a map pixel counts if its nearest pixel in the picture does.
-   * @param size side of the map
-   * @returns row-major, size * size: 1 where a pixel counts; 0 elsewhere and outside the picture
+   * @param size of the map
+   * @returns row-major, of the map's size: 1 where a pixel counts; 0 elsewhere and outside the picture
    */
-  inMap({ source, target }: Placement, size: number): Uint8Array {
-    const inMap = new Uint8Array(size * size);
+  inMap({ source, target }: Placement, size: Size): Uint8Array {
+    const inMap = new Uint8Array(size.width * size.height);
     for (let y = 0; y < target.height; y++) {
       const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height);
       for (let x = 0; x < target.width; x++) {
         const column = source.left + Math.floor(((x + 0.5) * source.width) / target.width);
-        inMap[(target.top + y) * size + target.left + x] = this.counted[row * this.width + column]!;
+        inMap[(target.top + y) * size.width + target.left + x] = this.counted[row * this.width + column]!;
       }
     }
     return inMap;
   }
+}
+
+/** @throws OptionError for a region of another size than its picture */
+export function requireRegionOf(region: Size, { width, height }: Size): void {
+  if (width === region.width && height === region.height) return;
+  throw new OptionError(
+    `expected a picture of ${region.width} x ${region.height} pixels, the size of its region, got ${width} x ${height}`,
+  );
 }
 
 const KEPT = 2; // sizes of pictures: one, or it lying and standing
@@ -80,18 +85,14 @@ export class Region {
    * The part of a picture that counts.
    * @throws InputError if nothing does that a detector of this input would see
    */
-  of(
-    { width, height }: Size,
-    name: string,
-    { resize, size: inputSize }: { readonly resize: Resize; readonly size: number },
-  ): PictureRegion {
+  of({ width, height }: Size, name: string, input: DetectorInput): PictureRegion {
     const key = `${width}x${height}`;
     const known = this.#bySize.get(key);
     if (known) return known;
     const counted = this.#pixels(width, height);
     const region = counted.includes(1) ? new PictureRegion(counted, { width, height }) : null;
-    const placement = placementOf(resize, { width, height }, { width: inputSize, height: inputSize });
-    if (!region?.inMap(placement, inputSize).includes(1))
+    const map = mapSizeOf(input, { width, height });
+    if (!region?.inMap(mapPlacementOf(input, { width, height }, map), map).includes(1))
       throw new InputError(`the region of interest leaves nothing of ${name} (${key} pixels)`);
     if (this.#bySize.size === KEPT) this.#bySize.clear();
     this.#bySize.set(key, region);

@@ -1,21 +1,18 @@
 import type { Model } from "../methods/method.ts";
-import type { Device } from "../runtime/device.ts";
 import { DivergedError } from "../runtime/errors.ts";
-import { release } from "../tensor/tensor.ts";
 import type { HeldOut } from "./calibration.ts";
 import type { TrainingSample } from "./folds.ts";
+import { scoreGood } from "./good_scores.ts";
 import type { Material } from "./material.ts";
-import { imageScores, readScores } from "./scoring.ts";
 import { beyondUse, type TrainingSettings } from "./training_options.ts";
 
 /** Scores the good images of a training by its models. */
 export class SampleScorer {
-  readonly #device: Device;
   readonly #settings: TrainingSettings;
   readonly #material: Material;
 
-  constructor(device: Device, settings: TrainingSettings, material: Material) {
-    [this.#device, this.#settings, this.#material] = [device, settings, material];
+  constructor(settings: TrainingSettings, material: Material) {
+    [this.#settings, this.#material] = [settings, material];
   }
 
   /** Advice after the training diverged, about the cause if it is known. */
@@ -49,14 +46,7 @@ export class SampleScorer {
   }
 
   async #score(model: Model, sample: TrainingSample): Promise<HeldOut> {
-    const { inputSize, learner, options } = this.#settings;
-    const features = await this.#material.features([sample.index]);
-    const scores = this.#device.tidy(() =>
-      imageScores(model.score(features), learner.scoring(options), inputSize, null),
-    );
-    const reads = readScores(scores);
-    for (const used of [features, scores.map, scores.score, scores.peak]) release(used);
-    const read = (await reads)[0]!;
+    const read = await scoreGood(model, this.#material, this.#settings, sample);
     const { className, name } = sample;
     if ("problem" in read) throw new DivergedError(`training diverged: for ${name} ${read.problem}; ${this.remedy}`);
     return { className, score: read.score, peak: read.peak };

@@ -17,6 +17,8 @@ export interface ImageScores {
   readonly score: Tensor;
   /** `[N, 1, 1, 1]`: the largest value of the map. */
   readonly peak: Tensor;
+  /** `[N, size, size, 1]`: the map of which the score is made, where it is another; else null. */
+  readonly scored: Tensor | null;
 }
 
 /** The scores of an image. */
@@ -26,6 +28,8 @@ export interface ReadScores {
   readonly score: number;
   /** The largest value of the map. */
   readonly peak: number;
+  /** Row-major: the map of which the score is made, where it is another and was asked for; else null. */
+  readonly scored: Float32Array | null;
 }
 
 /** A reason why an image has no scores. */
@@ -34,20 +38,32 @@ export interface ScoringProblem {
 }
 
 /** Reads the scores of a batch, image by image: the call reads what they are then. Not finite, they are a problem. */
-export async function readScores({ map, score, peak }: ImageScores): Promise<readonly (ReadScores | ScoringProblem)[]> {
-  const reads = [map, score, peak].map((tensor) => toArray(tensor));
-  const [maps, scores, peaks] = (await Promise.all(reads)) as [Float32Array, Float32Array, Float32Array];
+export async function readScores({
+  map,
+  score,
+  peak,
+  scored,
+}: ImageScores): Promise<readonly (ReadScores | ScoringProblem)[]> {
+  const reads = [map, score, peak, ...(scored ? [scored] : [])].map((tensor) => toArray(tensor));
+  const [maps, scores, peaks, scoredMaps] = (await Promise.all(reads)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+    Float32Array?,
+  ];
   const pixels = maps.length / scores.length;
   return Array.from(scores, (score, i) => {
     const map = maps.slice(i * pixels, (i + 1) * pixels);
-    const wrong = nonFinite(map); // the largest value hides NaN on some adapters
+    const scored = scoredMaps?.slice(i * pixels, (i + 1) * pixels) ?? null;
+    const wrong = nonFinite(map) ?? (scored && nonFinite(scored)); // the largest value hides NaN on some adapters
     if (wrong || !Number.isFinite(score))
       return { problem: wrong ? `its map holds ${wrong}` : `its score is ${score}` };
-    return { map, score, peak: peaks[i]! };
+    return { map, score, peak: peaks[i]!, scored };
   });
 }
 
-const REFERENCE_SIZE = 224; // pixels: extents of a Scoring are stated for it
+/** Side of the image that extents of a Scoring are stated for, pixels. */
+export const REFERENCE_SIZE = 224;
 
 /**
  * Computes maps and image scores from a model's cells.
@@ -67,9 +83,9 @@ export function imageScores(
   };
   const map = smoothedMap(cells);
   const peak = max(map, [1, 2, 3]);
-  if (scoring.image.kind === "cells") return { map, score: largestCell(image ?? cells, counted), peak };
-  const scored = image ? smoothedMap(image) : map;
-  return { map, score: scoreOf(scored, scoring.image, scale, counted), peak };
+  if (scoring.image.kind === "cells") return { map, score: largestCell(image ?? cells, counted), peak, scored: null };
+  const scored = image ? smoothedMap(image) : null;
+  return { map, score: scoreOf(scored ?? map, scoring.image, scale, counted), peak, scored };
 }
 
 /** The image's score of a smoothed map; `[N, 1, 1, 1]`. */

@@ -19,7 +19,7 @@ const STREAM = 1;
 export interface Unlikeness {
   /** Distance of its strangest cells from cells of other images, in units of that of the class's middle image. */
   readonly ratio: number;
-  /** `[H * W]`: distance of each cell, in the same units. */
+  /** `[H * W]`: distance of each cell, in the same units; of each tile in turn, where an image has tiles. */
   readonly cells: Float32Array;
 }
 
@@ -30,24 +30,31 @@ interface Member {
   readonly rows: Float32Array;
 }
 
+/** Gives `[1, H, W, C]` of what lies at an index of the store, the caller's to release. */
+type ReadFeatures = (index: number) => Promise<Tensor>;
+
 /**
  * Compares each good image with the others of its class, cell by cell: images that show what no other shows are far
  * from them. A class of one image has ratio 1.
- * @param features gives `[1, H, W, C]` of an image, the caller's to release
  * @param onImage called after each image, and may throw to end it
  */
 export async function compareWithOthers(
   device: Device,
   samples: readonly TrainingSample[],
-  features: (sample: TrainingSample) => Promise<Tensor>,
+  features: ReadFeatures,
   onImage: (done: number) => void = () => undefined,
 ): Promise<Map<TrainingSample, Unlikeness>> {
   const found = new Map<TrainingSample, Unlikeness>();
   for (const className of new Set(samples.map((sample) => sample.className))) {
     const members = samples.filter((sample) => sample.className === className);
     const all: Member[] = [];
-    for (const sample of members)
-      all.push({ sample, rows: await someRows(sample, features, Math.floor(MOST_ROWS / members.length)) });
+    for (const sample of members) {
+      const { views } = sample;
+      const wanted = Math.floor(MOST_ROWS / members.length / views.length);
+      const rows: Float32Array[] = [];
+      for (const { index } of views) rows.push(await someRows(index, features, wanted));
+      all.push({ sample, rows: joined(rows) });
+    }
     const distances = new Map<TrainingSample, Float32Array>();
     for (const { sample } of all) {
       distances.set(sample, await distancesTo(device, sample, all, features));
@@ -63,41 +70,46 @@ export async function compareWithOthers(
   return found;
 }
 
-/** Draws so many of an image's cells, at least one. */
-async function someRows(
-  sample: TrainingSample,
-  features: (sample: TrainingSample) => Promise<Tensor>,
-  wanted: number,
-): Promise<Float32Array> {
-  const tensor = await features(sample);
+/** Draws so many of the cells at an index, at least one. */
+async function someRows(index: number, features: ReadFeatures, wanted: number): Promise<Float32Array> {
+  const tensor = await features(index);
   const channels = tensor.shape.at(-1)!;
   const cells = countOf(tensor.shape) / channels;
   const reading = toArray(tensor);
   release(tensor);
   const values = await reading;
-  const chosen = new RandomStream(sample.index, STREAM).permutation(cells).slice(0, Math.max(1, wanted));
+  const chosen = new RandomStream(index, STREAM).permutation(cells).slice(0, Math.max(1, wanted));
   const rows = new Float32Array(chosen.length * channels);
   chosen.forEach((cell, i) => rows.set(values.subarray(cell * channels, (cell + 1) * channels), i * channels));
   return rows;
 }
 
-/** `[H * W]`: of each cell, the middle one of the distances to the groups of other images; 0 where there are none. */
+/** The middle one of each cell's distances to the groups of other images; 0 where there are none. */
 async function distancesTo(
   device: Device,
   sample: TrainingSample,
   all: readonly Member[],
-  features: (sample: TrainingSample) => Promise<Tensor>,
+  features: ReadFeatures,
 ): Promise<Float32Array> {
   const others = all.filter((member) => member.sample !== sample);
   const groups = Array.from({ length: Math.min(GROUPS, others.length) }, (_, g) =>
-    others.filter((_other, i) => i % GROUPS === g),
+    joined(others.filter((_other, i) => i % GROUPS === g).map(({ rows }) => rows)),
   );
-  const tensor = await features(sample);
+  const cells: Float32Array[] = [];
+  for (const { index } of sample.views) cells.push(await cellDistances(device, await features(index), groups));
+  return joined(cells);
+}
+
+/**
+ * The same for the cells of one view.
+ * @param tensor `[1, H, W, C]`, which is released
+ * @param groups of rows, `[rows, C]` each
+ */
+async function cellDistances(device: Device, tensor: Tensor, groups: readonly Float32Array[]): Promise<Float32Array> {
   const channels = tensor.shape.at(-1)!;
   const cells = countOf(tensor.shape) / channels;
-  const distances = groups.map((group) =>
+  const distances = groups.map((rows) =>
     device.tidy(() => {
-      const rows = joined(group.map((member) => member.rows));
       const bank = fromArray(device, [rows.length / channels, channels], rows);
       return nearestRows(reshape(tensor, [cells, channels]), bank, 1).squaredDistances;
     }),

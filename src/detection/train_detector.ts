@@ -1,8 +1,8 @@
 import type { Device } from "../runtime/device.ts";
 import type { Detector } from "./detector.ts";
-import type { TrainingImage } from "./material.ts";
 import { Training } from "./training.ts";
 import type { TrainingOptions } from "./training_options.ts";
+import type { TrainingImage } from "./views.ts";
 
 /**
  * Trains a detector on good images, in one go; `Training` does the same in steps that can be saved and resumed.

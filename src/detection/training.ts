@@ -19,11 +19,12 @@ import {
 import { Course } from "./course.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
 import type { TrainingSample } from "./folds.ts";
-import { Material, type Suspect, type TrainingImage } from "./material.ts";
+import { Material, type Suspect } from "./material.ts";
 import { Pace } from "./pace.ts";
 import { SampleScorer } from "./sample_scorer.ts";
 import { resolveTraining, type TrainingOptions, type TrainingSettings, type TrainingStep } from "./training_options.ts";
 import { decodeTrainingState, encodeTrainingState, requireSame, type SavedState } from "./training_state.ts";
+import type { TrainingImage } from "./views.ts";
 
 /**
  * The training of a detector: `begin` reads the images, `fit` takes the steps, `finish` makes the detector. Between two
@@ -88,9 +89,7 @@ export class Training {
   ): Promise<Training> {
     const settings = await resolveTraining(options);
     const material = await Material.read(device, settings, images);
-    return material.orRelease(
-      () => new Training(device, settings, material, new SampleScorer(device, settings, material)),
-    );
+    return material.orRelease(() => new Training(device, settings, material, new SampleScorer(settings, material)));
   }
 
   /**
@@ -101,7 +100,7 @@ export class Training {
    * @param earlier the detector, and the images of its training
    * @param added good images of classes that the detector knows, under names that the record does not have
    * @param options those of the earlier training, and `share`; what the detector decides (method, backbone, stages,
-   * inputSize, resize) may be left out, `dropSuspects` has no effect
+   * inputSize, resize, tiles) may be left out, `dropSuspects` has no effect
    * @throws as `begin`; OptionError for options that contradict the detector or a class that it does not know;
    * InputError where nothing is added, or none of the earlier images is there
    */
@@ -116,7 +115,7 @@ export class Training {
     const continuation = await Continuation.from(earlier, settings, share);
     const material = await Material.read(device, settings, continuation.images(added), continuation);
     return material.orRelease(async () => {
-      const scorer = new SampleScorer(device, settings, material);
+      const scorer = new SampleScorer(settings, material);
       continuation.requireRegions(material.regions);
       const before = await continuation.scoresBefore(device, scorer, material);
       return new Training(device, settings, material, scorer, continuation, before);
@@ -145,7 +144,7 @@ export class Training {
 
   /** Sentences for people about what is known to do badly with these options; mostly none. */
   get remarks(): readonly string[] {
-    return this.#settings.learner.remarks(this.#course.modelConfig);
+    return [...this.#settings.learner.remarks(this.#course.modelConfig), ...this.#material.remarks];
   }
 
   /** Scores of good images that were not trained on, which calibrate the detector; complete after `finish`. */
@@ -306,10 +305,11 @@ export class Training {
     onImage?: (done: number) => void,
   ): Promise<void> {
     const { model } = this.#fit;
-    const { training } = this.#course.fits[this.#nth]!;
+    const training = new Set(this.#course.fits[this.#nth]!.training);
     const material = this.#material;
     async function* unseen(): AsyncGenerator<Tensor> {
-      for (const sample of samples) if (!training.includes(sample)) yield await material.features([sample.index]);
+      for (const sample of samples)
+        if (!training.has(sample)) for (const { index } of sample.views) yield await material.features([index]);
     }
     const carried = model.adjust ? await model.adjust(unseen(), this.#carried) : this.#carried;
     model.weights.freeze();
@@ -322,7 +322,7 @@ export class Training {
   }
 
   #config(calibration: Calibration): DetectorConfig {
-    const { inputSize, resize, learner, options } = this.#settings;
+    const { input, learner, options } = this.#settings;
     const {
       extractor: { maker },
       regions,
@@ -330,7 +330,7 @@ export class Training {
     return {
       method: { name: learner.name, config: this.#fit.model.config },
       backbone: maker.backbone.identity,
-      input: { size: inputSize, resize },
+      input,
       regions,
       assembly: maker.assembly,
       scoring: learner.scoring(options),

@@ -13,7 +13,9 @@ import { OptionError } from "../runtime/errors.ts";
 import { resolveOptions, type OptionsOf, type OptionTable, type ResolvedOptions } from "../runtime/option_table.ts";
 import { RESIZES } from "../io/placement.ts";
 import { AUGMENTATIONS } from "../io/symmetries.ts";
+import { TILE_SIDES, tilingProblem, type Tiling } from "../io/tiling.ts";
 import type { Spill } from "./feature_store.ts";
+import type { DetectorInput } from "./input.ts";
 import type { AnomalousImage } from "./marked_cells.ts";
 
 /** Options of a training that do not depend on the method. */
@@ -61,6 +63,22 @@ export const TRAINING_OPTIONS = {
     default: "stretch",
     frequent: true,
     help: "how images fill the square: stretched, letterboxed, or cropped to the centre",
+  },
+  tile: {
+    kind: "whole",
+    ...TILE_SIDES,
+    default: null,
+    defaultText: "whole images",
+    frequent: true,
+    help: "side of the tiles that large images are cut into, pixels; each fills the square",
+  },
+  overlap: {
+    kind: "whole",
+    least: 0,
+    default: null,
+    defaultText: "an eighth of the tile",
+    frequent: true,
+    help: "pixels that neighbouring tiles share",
   },
   seed: { kind: "whole", least: 0, most: 2 ** 32 - 1, default: 0, frequent: true, help: "seed of all random numbers" },
   falseReject: {
@@ -150,6 +168,7 @@ export type TrainingOptions = { [N in MethodName]: TrainingOptionsOf<N> }[Method
 /** The same, each with a value, and with the method. */
 export interface TrainingSettings extends ResolvedOptions<typeof TRAINING_OPTIONS> {
   readonly learner: Method;
+  readonly input: DetectorInput;
   /** Those of the method. */
   readonly options: MethodOptions;
   readonly weights: PretrainedWeights | null;
@@ -176,6 +195,32 @@ export function beyondUse(table: OptionTable, options: MethodOptions): string | 
   return null;
 }
 
+const OVERLAP = 1 / 8; // of the tile
+
+/**
+ * The tiles of a training; null where it learns from whole images.
+ * @throws OptionError for tiles that cannot be used, or options that do not go together with them
+ */
+function resolveTiles({
+  tile,
+  overlap,
+  inputSize,
+  resize,
+}: Pick<ResolvedOptions<typeof TRAINING_OPTIONS>, "tile" | "overlap" | "inputSize" | "resize">): Tiling | null {
+  if (tile === null) {
+    if (overlap === null) return null;
+    throw new OptionError(`training: overlap ${overlap} has no effect without tiles: set tile too, or leave it out`);
+  }
+  const tiles = { tile, overlap: overlap ?? Math.round(OVERLAP * tile) };
+  const problem = tilingProblem(tiles, inputSize);
+  if (problem) throw new OptionError(`training: ${problem}`);
+  if (resize !== "stretch")
+    throw new OptionError(
+      `training: resize ${resize} has no effect with tiles, which are squares already: leave it out, or the tile`,
+    );
+  return tiles;
+}
+
 /**
  * Fills in defaults.
  * @throws OptionError for an option unknown or out of range, or options that do not go together
@@ -191,7 +236,10 @@ export async function resolveTraining(given: TrainingOptions): Promise<TrainingS
   } = given;
   const isGeneral = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(TRAINING_OPTIONS, name);
   const named = Object.entries(told);
-  const settings = resolveOptions("training", TRAINING_OPTIONS, Object.fromEntries(named.filter(isGeneral)));
+  const general = resolveOptions("training", TRAINING_OPTIONS, Object.fromEntries(named.filter(isGeneral)));
+  const tiles = resolveTiles(general);
+  const settings = { ...general, overlap: tiles?.overlap ?? null };
+  const input = { size: settings.inputSize, resize: settings.resize, ...(tiles && { tiles }) };
   if (settings.folds === 1)
     throw new OptionError("training: expected folds to be 0 or at least 2, got 1: a fold is trained on the others");
   const learner = await loadMethod(settings.method);
@@ -211,5 +259,5 @@ export async function resolveTraining(given: TrainingOptions): Promise<TrainingS
     throw new OptionError(
       `training: ${idle} has no effect without anomalies to learn from: give some, or leave it out`,
     );
-  return { ...settings, learner, options: resolved, weights, anomalies, spill, signal, onProgress };
+  return { ...settings, input, learner, options: resolved, weights, anomalies, spill, signal, onProgress };
 }

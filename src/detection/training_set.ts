@@ -28,30 +28,31 @@ export class TrainingSet {
   }
 
   /**
-   * Adds an image.
-   * @param values its features, `[..., C]`
+   * Adds the features of an image, of one of its tiles, or of a turned or mirrored copy.
+   * @param values `[..., C]`
    * @param name the image's, for errors
-   * @param isEven the image is of one even colour
+   * @returns their fingerprint, for `addImage`
    * @throws InputError if they hold NaN or infinity
    */
-  add(values: Float32Array, className: string, name: string, isEven = false): void {
-    this.addCopy(values, name);
+  addFeatures(values: Float32Array, name: string): string {
+    requireFinite(values, name);
+    this.statistics.add(values);
+    for (const value of values) this.#largest = Math.max(this.#largest, Math.abs(value));
+    return fingerprint(values);
+  }
+
+  /**
+   * Adds an image whose features have been added.
+   * @param prints their fingerprints
+   * @param isEven the image is of one even colour
+   */
+  addImage(className: string, prints: readonly string[], isEven = false): void {
     const members = this.#classes.get(className) ?? { count: 0, even: 0, alike: new Map<string, number>() };
     this.#classes.set(className, members);
     members.count++;
     if (isEven) members.even++;
-    const print = fingerprint(values);
+    const print = prints.join(" ");
     members.alike.set(print, (members.alike.get(print) ?? 0) + 1);
-  }
-
-  /**
-   * Adds the features of an image's turned or mirrored copy, which counts as no image of its own.
-   * @throws InputError if they hold NaN or infinity
-   */
-  addCopy(values: Float32Array, name: string): void {
-    requireFinite(values, name);
-    this.statistics.add(values);
-    for (const value of values) this.#largest = Math.max(this.#largest, Math.abs(value));
   }
 
   /**

@@ -10,7 +10,7 @@ import { generalOptionsOf, type TrainingSettings } from "./training_options.ts";
 /** Identity of a training: one that continues from a saved state must have the same. */
 export interface TrainingIdentity {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** The classes of the images, in order. */
+  /** The classes of the images, in order, or of their tiles. */
   readonly images: readonly string[];
   /** Mean of each channel of the features. */
   readonly means: readonly number[];
@@ -51,7 +51,7 @@ export function identityOf(
       anomalies: marked,
       ...(from !== undefined && { from }),
     }),
-    images: samples.map(({ className }) => className),
+    images: samples.flatMap(({ className, views }) => views.map(() => className)),
     means: [...set.statistics.means],
   };
 }

@@ -45,8 +45,8 @@ function boundOfAll(values: readonly number[], added: readonly number[], probabi
     return sorted[Math.min(all.length - 1, Math.ceil((all.length + 1) * (1 - probability)) - 1)]!;
   }
   const share = Math.max(probability, supportedRate(all.length));
-  if (values.length === 0 || added.length === 0) return boundOf(predict(all), share);
-  const [first, second] = [predict(values), predict(added)];
+  if (values.length === 0 || added.length === 0) return boundOf(predictionOf(all), share);
+  const [first, second] = [predictionOf(values), predictionOf(added)];
   const bounds = [first, second].map((one) => boundOf(one, share));
   let [low, high] = [Math.min(...bounds), Math.max(...bounds)];
   for (let i = 0; i < 48; i++) {
@@ -58,18 +58,19 @@ function boundOfAll(values: readonly number[], added: readonly number[], probabi
   return high;
 }
 
-/** The distribution of a further value: Student's t, moved and scaled. */
-interface Prediction {
+/** Distribution of one more value: Student's t about a mean, in units of a standard deviation. */
+export interface Prediction {
   readonly mean: number;
   readonly std: number;
+  /** Degrees of freedom. */
   readonly freedom: number;
 }
 
 /**
- * Predicts a further one of normal values, whose spread was known before: as that of so many further images.
+ * Predicts one more of some normal values, whose spread was known before: as that of so many further images.
  * @see Gelman et al., "Bayesian Data Analysis", 3.3: the scaled inverse chi-squared prior of a variance
  */
-function predict(values: readonly number[]): Prediction {
+export function predictionOf(values: readonly number[]): Prediction {
   const count = values.length;
   const mean = meanOf(values);
   const freedom = freedomOf(count);

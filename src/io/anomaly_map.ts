@@ -4,9 +4,9 @@ import type { Placement, Size } from "./placement.ts";
 export interface AnomalyMap {
   /** The photograph's own size, pixels. */
   readonly photograph: Size;
-  /** `[size, size]`, row-major: the anomaly of each pixel of the resized photograph; finite and at least 0. */
+  /** `[height, width]` of `size`, row-major: the anomaly of each pixel of the map; finite and at least 0. */
   readonly map: Float32Array;
-  readonly size: number;
+  readonly size: Size;
   /** The part of the photograph that the map shows, and where it lies in the map. */
   readonly placement: Placement;
 }
@@ -14,16 +14,16 @@ export interface AnomalyMap {
 /** A map between the pixels of a picture: bilinear, pixel centres at halves, the outermost value beyond them. */
 export class EnlargedMap {
   readonly #map: Float32Array;
-  readonly #size: number;
+  readonly #width: number; // of the map
   readonly #placement: Placement;
   readonly #rowPeaks: Float32Array;
 
   constructor({ map, size, placement }: AnomalyMap) {
     this.#map = map;
-    this.#size = size;
+    this.#width = size.width;
     this.#placement = placement;
-    this.#rowPeaks = Float32Array.from({ length: size }, (_, y) =>
-      map.subarray(y * size, (y + 1) * size).reduce((a, b) => Math.max(a, b)),
+    this.#rowPeaks = Float32Array.from({ length: size.height }, (_, y) =>
+      map.subarray(y * size.width, (y + 1) * size.width).reduce((a, b) => Math.max(a, b)),
     );
   }
 
@@ -36,7 +36,7 @@ export class EnlargedMap {
     ];
     const [u0, v0] = [Math.floor(u), Math.floor(v)];
     const u1 = Math.min(u0 + 1, target.left + target.width - 1);
-    const [above, below] = [v0 * this.#size, Math.min(v0 + 1, target.top + target.height - 1) * this.#size];
+    const [above, below] = [v0 * this.#width, Math.min(v0 + 1, target.top + target.height - 1) * this.#width];
     const upper = this.#map[above + u0]! + (this.#map[above + u1]! - this.#map[above + u0]!) * (u - u0);
     const lower = this.#map[below + u0]! + (this.#map[below + u1]! - this.#map[below + u0]!) * (u - u0);
     return upper + (lower - upper) * (v - v0);
@@ -48,9 +48,9 @@ export class EnlargedMap {
     const v0 = Math.floor(positionOf(y, source.top, source.height, target.top, target.height));
     const v1 = Math.min(v0 + 1, target.top + target.height - 1);
     if (!(this.#rowPeaks[v0]! > threshold || this.#rowPeaks[v1]! > threshold)) return [0, 0];
-    let [first, last] = [this.#size, -1];
+    let [first, last] = [this.#width, -1];
     for (let u = target.left; u < target.left + target.width; u++) {
-      if (!(this.#map[v0 * this.#size + u]! > threshold || this.#map[v1 * this.#size + u]! > threshold)) continue;
+      if (!(this.#map[v0 * this.#width + u]! > threshold || this.#map[v1 * this.#width + u]! > threshold)) continue;
       first = Math.min(first, u);
       last = u;
     }
@@ -63,6 +63,22 @@ export class EnlargedMap {
       Math.min(end, Math.ceil(columnOf(last + 1)) + 1),
     ];
   }
+}
+
+/**
+ * Enlarges a map to its photograph's own size, bilinearly.
+ * @returns `[height, width]`, row-major; 0 where the map shows nothing of the photograph
+ */
+export function enlargeMap(anomaly: AnomalyMap): Float32Array {
+  const {
+    photograph: { width, height },
+    placement: { source },
+  } = anomaly;
+  const enlarged = new EnlargedMap(anomaly);
+  const values = new Float32Array(width * height);
+  for (let y = source.top; y < source.top + source.height; y++)
+    for (let x = source.left; x < source.left + source.width; x++) values[y * width + x] = enlarged.at(x, y);
+  return values;
 }
 
 /**

@@ -1,6 +1,8 @@
-import { InputError, OptionError, ShapeError } from "../runtime/errors.ts";
+import { InputError, OptionError } from "../runtime/errors.ts";
 import { positionOf, type AnomalyMap } from "./anomaly_map.ts";
+import { requireExtent } from "./extent.ts";
 import type { DecodedImage } from "./image.ts";
+import type { Size } from "./placement.ts";
 
 type Triple = readonly [number, number, number];
 
@@ -51,15 +53,26 @@ export interface HeatMap extends AnomalyMap {
  * Colours the part of an anomaly map that shows its photograph, as a layer to lay over it.
  * @param inspection the detector's result for the photograph
  * @returns RGBA of the part's size in the map, alpha not premultiplied: nothing is painted where nothing looks wrong
- * @throws ShapeError if the map does not have size x size values; InputError unless 0 < low < high, or if a value is NaN
+ * @throws ShapeError if the map does not have the values of its size; InputError unless 0 < low < high, or if a value
+ * is NaN
  */
 export function heatLayer(inspection: HeatMap): DecodedImage {
   const { width, height } = inspection.placement.target;
-  const levels = positionsOnScale("heatLayer", shownPart(inspection), inspection.heat, LEVELS);
-  const table = Array.from({ length: LEVELS }, (_, level) => heatColour(level / (LEVELS - 1)));
+  return {
+    width,
+    height,
+    data: coloured(positionsOnScale("heatLayer", shownPart(inspection), inspection.heat, LEVELS)),
+  };
+}
+
+let colours: (readonly [number, number, number, number])[] | null = null; // of all levels, made when first needed
+
+/** The colours of levels, RGBA. */
+function coloured(levels: Uint16Array): Uint8Array {
+  colours ??= Array.from({ length: LEVELS }, (_, level) => heatColour(level / (LEVELS - 1)));
   const data = new Uint8Array(levels.length * 4);
-  levels.forEach((level, i) => data.set(table[level]!, i * 4));
-  return { width, height, data };
+  for (let i = 0; i < levels.length; i++) data.set(colours[levels[i]!]!, i * 4);
+  return data;
 }
 
 /**
@@ -72,24 +85,32 @@ function positionsOnScale(
   [low, high]: readonly [low: number, high: number],
   steps: number,
 ): Uint16Array {
-  if (!(low > 0 && low < high))
-    throw new InputError(`${name}: expected 0 < low < high, got low ${low} and high ${high}`);
-  const at = map.findIndex(Number.isNaN);
-  if (at >= 0) throw new InputError(`${name}: map[${at}] is NaN: the model that made it has diverged`);
+  requireScale(name, map, [low, high]);
   const scale = (steps - 1) / Math.log(high / low);
   return Uint16Array.from(map, (value) => Math.round(scale * Math.log(Math.min(Math.max(value, low), high) / low)));
 }
 
+/** @throws InputError unless 0 < low < high, or if a value is NaN */
+function requireScale(name: string, map: Float32Array, [low, high]: readonly [low: number, high: number]): void {
+  if (!(low > 0 && low < high))
+    throw new InputError(`${name}: expected 0 < low < high, got low ${low} and high ${high}`);
+  const at = map.findIndex(Number.isNaN);
+  if (at >= 0) throw new InputError(`${name}: map[${at}] is NaN: the model that made it has diverged`);
+}
+
 /**
  * The part of an anomaly map that shows its photograph, row-major.
- * @throws ShapeError if the map does not have size x size values
+ * @throws ShapeError if the map does not have the values of its size
  */
 export function shownPart({ map, size, placement }: AnomalyMap): Float32Array {
-  checkExtent("an anomaly map", "map", map, size, size);
+  requireExtent("an anomaly map", "map", map, size.width, size.height);
   const { left, top, width, height } = placement.target;
+  if (width === size.width) return map.subarray(top * width, (top + height) * width);
   const part = new Float32Array(width * height);
-  for (let y = 0; y < height; y++)
-    part.set(map.subarray((top + y) * size + left, (top + y) * size + left + width), y * width);
+  for (let y = 0; y < height; y++) {
+    const from = (top + y) * size.width + left;
+    part.set(map.subarray(from, from + width), y * width);
+  }
   return part;
 }
 
@@ -109,47 +130,97 @@ export interface PaintOptions {
  * @throws ShapeError if image or map do not have the pixels that they should; InputError if a value is NaN; OptionError
  * for an opacity out of range
  */
-export function paintHeat(image: DecodedImage, inspection: HeatMap, { opacity = 1 }: PaintOptions = {}): DecodedImage {
-  if (!(opacity >= 0 && opacity <= 1))
-    throw new OptionError(`paintHeat: expected opacity to be a number from 0 to 1, got ${opacity}`);
-  const { width, height, data } = image;
-  checkExtent("paintHeat", "image", { length: data.length / 4 }, width, height);
-  const layer = heatLayer(inspection);
-  const {
-    photograph,
-    placement: { source },
-  } = inspection;
-  const painted = new Uint8Array(data);
-  const columns = interpolation(width, photograph.width, source.left, source.width, layer.width);
-  const rows = interpolation(height, photograph.height, source.top, source.height, layer.height);
-  // Colours times alpha, then alpha: what bilinear interpolation may mix.
-  const premultiplied = Float32Array.from(layer.data, (value, i) =>
-    i % 4 === 3 ? (opacity * value) / 255 : (opacity * value * layer.data[i | 3]!) / 255,
-  );
-  const isClear = Array.from({ length: layer.height }, (_, y) => {
-    const row = layer.data.subarray(4 * y * layer.width, 4 * (y + 1) * layer.width);
-    return row.every((value, i) => i % 4 !== 3 || value === 0);
-  });
-  const line = new Float32Array(4 * layer.width);
-  for (const { at: y, first: v0, second: v1, share: down } of rows) {
-    if (isClear[v0] && isClear[v1]) continue;
-    const [above, below] = [4 * v0 * layer.width, 4 * v1 * layer.width];
-    for (let i = 0; i < line.length; i++) {
-      const upper = premultiplied[above + i]!;
-      line[i] = upper + (premultiplied[below + i]! - upper) * down;
-    }
-    for (const { at: x, first, second, share } of columns) {
-      const [from, to] = [4 * first, 4 * second];
-      const alpha = line[from + 3]! + (line[to + 3]! - line[from + 3]!) * share;
-      if (alpha === 0) continue;
-      const at = 4 * (y * width + x);
-      for (let channel = 0; channel < 3; channel++) {
-        const colour = line[from + channel]! + (line[to + channel]! - line[from + channel]!) * share;
-        painted[at + channel] = Math.round(data[at + channel]! * (1 - alpha) + colour);
+export function paintHeat(image: DecodedImage, inspection: HeatMap, options: PaintOptions = {}): DecodedImage {
+  requireExtent("paintHeat", "image", { length: image.data.length / 4 }, image.width, image.height);
+  return new HeatPainter(image, inspection, options).paint(image, 0);
+}
+
+/** Paints heat as `paintHeat` does, over some rows of a photograph at a time. */
+export class HeatPainter {
+  readonly #width: number; // of the layer
+  readonly #levels: (row: number) => Uint16Array;
+  readonly #columns: readonly Between[];
+  readonly #rows: ReadonlyMap<number, Between>;
+  readonly #opacity: number;
+  readonly #painted = new Map<number, PaintedRow>(); // the last few rows of the layer
+
+  /**
+   * @param image the size of the photograph, or of a copy of it
+   * @throws as `paintHeat`
+   */
+  constructor(image: Size, inspection: HeatMap, { opacity = 1 }: PaintOptions = {}) {
+    if (!(opacity >= 0 && opacity <= 1))
+      throw new OptionError(`paintHeat: expected opacity to be a number from 0 to 1, got ${opacity}`);
+    const {
+      photograph,
+      placement: { source, target },
+      heat,
+    } = inspection;
+    const map = shownPart(inspection);
+    requireScale("paintHeat", map, heat);
+    this.#width = target.width;
+    this.#opacity = opacity;
+    this.#levels = (row) =>
+      positionsOnScale("paintHeat", map.subarray(row * target.width, (row + 1) * target.width), heat, LEVELS);
+    this.#columns = interpolation(image.width, photograph.width, source.left, source.width, target.width);
+    const rows = interpolation(image.height, photograph.height, source.top, source.height, target.height);
+    this.#rows = new Map(rows.map((row) => [row.at, row]));
+  }
+
+  /**
+   * Paints rows of the photograph.
+   * @param rows all columns of them; they stay as they are
+   * @param top the first of them
+   */
+  paint({ width, height, data }: DecodedImage, top: number): DecodedImage {
+    const painted = new Uint8Array(data);
+    const line = new Float32Array(4 * this.#width);
+    for (let y = 0; y < height; y++) {
+      const row = this.#rows.get(top + y);
+      if (!row) continue;
+      const [above, below] = [this.#row(row.first), this.#row(row.second)];
+      if (above.isClear && below.isClear) continue;
+      for (let i = 0; i < line.length; i++) {
+        const upper = above.premultiplied[i]!;
+        line[i] = upper + (below.premultiplied[i]! - upper) * row.share;
+      }
+      for (const { at: x, first, second, share } of this.#columns) {
+        const [from, to] = [4 * first, 4 * second];
+        const alpha = line[from + 3]! + (line[to + 3]! - line[from + 3]!) * share;
+        if (alpha === 0) continue;
+        const at = 4 * (y * width + x);
+        for (let channel = 0; channel < 3; channel++) {
+          const colour = line[from + channel]! + (line[to + channel]! - line[from + channel]!) * share;
+          painted[at + channel] = Math.round(data[at + channel]! * (1 - alpha) + colour);
+        }
       }
     }
+    return { width, height, data: painted };
   }
-  return { width, height, data: painted };
+
+  #row(row: number): PaintedRow {
+    const known = this.#painted.get(row);
+    if (known) return known;
+    const colours = coloured(this.#levels(row));
+    // Colours times alpha, then alpha: what bilinear interpolation may mix.
+    const premultiplied = Float32Array.from(colours, (value, i) =>
+      i % 4 === 3 ? (this.#opacity * value) / 255 : (this.#opacity * value * colours[i | 3]!) / 255,
+    );
+    const painted = { premultiplied, isClear: colours.every((value, i) => i % 4 !== 3 || value === 0) };
+    const [oldest] = this.#painted.keys();
+    if (this.#painted.size === KEPT_ROWS) this.#painted.delete(oldest!);
+    this.#painted.set(row, painted);
+    return painted;
+  }
+}
+
+const KEPT_ROWS = 2;
+
+/** A row of the layer. */
+interface PaintedRow {
+  readonly premultiplied: Float32Array;
+  /** True if nothing is painted in it. */
+  readonly isClear: boolean;
 }
 
 /** A pixel that is covered by a layer, between two of the layer's. */
@@ -192,53 +263,8 @@ export function logLevels(
   height: number,
   range: readonly [low: number, high: number],
 ): Uint8Array {
-  checkExtent("logLevels", "map", map, width, height);
+  requireExtent("logLevels", "map", map, width, height);
   return Uint8Array.from(positionsOnScale("logLevels", map, range, 256));
-}
-
-/**
- * Outlines the regions of a mask: a white line just outside each region, with a dark halo; the region itself stays
- * transparent. At the edge of the image the line runs inside the region, so that every outline is closed.
- *
- * @param mask row-major `[height, width]`, nonzero inside
- * @param width pixels per row
- * @param height rows
- * @returns RGBA, 8 bits per channel, row-major `[height, width, 4]`; line and halo are 1 pixel wide each, 2 in images
- *   over 320 pixels
- * @throws ShapeError if the mask does not have width x height values
- */
-export function maskContour(mask: Uint8Array, width: number, height: number): Uint8Array {
-  checkExtent("maskContour", "mask", mask, width, height);
-  const line = Math.max(width, height) > 320 ? 2 : 1;
-  const reach = 2 * line;
-  const rgba = new Uint8Array(mask.length * 4);
-  const paint = (pixel: number, level: number, alpha: number) => rgba.set([level, level, level, alpha], pixel * 4);
-
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const inside = mask[y * width + x] !== 0;
-      if (inside) {
-        if (Math.min(x, y, width - 1 - x, height - 1 - y) < line) paint(y * width + x, 255, 255);
-        continue;
-      }
-      const squared = squaredDistance(mask, width, height, x, y, reach);
-      // Half a pixel of slack makes the rings round: sqrt(2) still belongs to a ring of radius 1.
-      if (squared <= (line + 0.5) ** 2) paint(y * width + x, 255, 255);
-      else if (squared <= (reach + 0.5) ** 2) paint(y * width + x, 16, 170);
-    }
-  }
-  return rgba;
-}
-
-/** The squared distance from a pixel to the nearest one inside the mask, Infinity if there is none within reach. */
-function squaredDistance(mask: Uint8Array, width: number, height: number, x: number, y: number, reach: number): number {
-  let nearest = Infinity;
-  for (let v = Math.max(y - reach, 0); v <= Math.min(y + reach, height - 1); v++) {
-    for (let u = Math.max(x - reach, 0); u <= Math.min(x + reach, width - 1); u++) {
-      if (mask[v * width + u] !== 0) nearest = Math.min(nearest, (u - x) ** 2 + (v - y) ** 2);
-    }
-  }
-  return nearest;
 }
 
 /** OKLab to 8-bit sRGB, clipped; the matrices are those of OKLab's definition (Ottosson 2020). */
@@ -257,13 +283,4 @@ function rgbOfOklab(lightness: number, greenRed: number, blueYellow: number): [n
 function encoded(linear: number): number {
   const value = linear <= 0.0031308 ? 12.92 * linear : 1.055 * linear ** (1 / 2.4) - 0.055;
   return Math.round(255 * Math.min(Math.max(value, 0), 1));
-}
-
-function checkExtent(name: string, what: string, values: ArrayLike<number>, width: number, height: number): void {
-  const counts = Number.isInteger(width) && Number.isInteger(height) && width > 0 && height > 0;
-  if (!counts || values.length !== width * height) {
-    throw new ShapeError(
-      `${name}: expected width x height values, got ${what} [${values.length}] for ${width} x ${height}`,
-    );
-  }
 }

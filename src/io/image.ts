@@ -1,5 +1,5 @@
 import { InputError } from "../runtime/errors.ts";
-import { LEAST_SIDE, placementOf, type Placement, type Size } from "./placement.ts";
+import { LEAST_SIDE, placementOf, type Placement, type Rectangle, type Size } from "./placement.ts";
 
 /** A decoded photograph: 8-bit RGBA in sRGB, row-major, 4 * width * height bytes. */
 export interface DecodedImage extends Size {
@@ -11,11 +11,68 @@ export interface DecodedImage extends Size {
   readonly sampleHigh?: number;
 }
 
+/** A photograph that gives parts of itself, so that a large one need not be in memory as a whole. */
+export interface PictureParts extends Size {
+  /** Reads a part that lies within it. */
+  readonly read: (part: Rectangle) => Promise<DecodedImage>;
+  /** As a decoded image has it. */
+  readonly sampleHigh?: number;
+  /** Gives back what it holds; nothing can be read afterwards. */
+  readonly close: () => Promise<void>;
+}
+
+/** A photograph: decoded, or one that gives parts of itself. */
+export type Picture = DecodedImage | PictureParts;
+
+/** Reads a part of a photograph that lies within it. All of a decoded one is that image itself. */
+export async function readPart(picture: Picture, part: Rectangle): Promise<DecodedImage> {
+  if (!("data" in picture)) return picture.read(part);
+  const { left, top, width, height } = part;
+  if (width === picture.width && height === picture.height) return picture;
+  const data = new Uint8Array(4 * width * height);
+  for (let y = 0; y < height; y++) {
+    const from = 4 * ((top + y) * picture.width + left);
+    data.set(picture.data.subarray(from, from + 4 * width), 4 * y * width);
+  }
+  return { width, height, data };
+}
+
+/** Reads all of a photograph. */
+export const readWhole = (picture: Picture): Promise<DecodedImage> =>
+  readPart(picture, { left: 0, top: 0, width: picture.width, height: picture.height });
+
+const BAND_PIXELS = 2 ** 20;
+
+/** All columns of some rows of a photograph. */
+export interface Band {
+  /** The first of the rows. */
+  readonly top: number;
+  readonly image: DecodedImage;
+}
+
+/** Reads a photograph from top to bottom, some rows at a time. */
+export async function* bandsOf(picture: Picture): AsyncGenerator<Band> {
+  const { width, height } = picture;
+  const rows = Math.max(1, Math.floor(BAND_PIXELS / width));
+  for (let top = 0; top < height; top += rows) {
+    const count = Math.min(rows, height - top);
+    if ("data" in picture) {
+      const data = picture.data.subarray(4 * width * top, 4 * width * (top + count));
+      yield { top, image: { width, height: count, data } };
+    } else yield { top, image: await picture.read({ left: 0, top, width, height: count }) };
+  }
+}
+
+/** Closes a photograph that gives parts of itself. */
+export async function closePicture(picture: Picture): Promise<void> {
+  if ("close" in picture) await picture.close();
+}
+
 /**
  * Rejects pictures that are too small to inspect.
  * @throws InputError with the picture's name and size
  */
-export function requireUsable({ width, height }: DecodedImage, name: string): void {
+export function requireUsable({ width, height }: Size, name: string): void {
   if (!(width >= LEAST_SIDE && height >= LEAST_SIDE)) {
     throw new InputError(`${name} is ${width}x${height} pixels; at least ${LEAST_SIDE}x${LEAST_SIDE} are needed`);
   }
@@ -30,18 +87,35 @@ export function maskFrom(
   image: DecodedImage,
   width: number,
   height: number,
-  { source, target }: Placement = placementOf("stretch", image, { width, height }),
+  placement: Placement = placementOf("stretch", image, { width, height }),
 ): Uint8Array {
   const mask = new Uint8Array(width * height);
+  markRows(mask, width, image, 0, placement);
+  return mask;
+}
+
+/**
+ * Marks in a mask what some rows of a ground-truth mask mark, as `maskFrom` does with all of them.
+ * @param width of the mask
+ * @param band all columns of the rows
+ * @param top the first of them
+ */
+export function markRows(
+  mask: Uint8Array,
+  width: number,
+  band: DecodedImage,
+  top: number,
+  { source, target }: Placement,
+): void {
   for (let y = 0; y < target.height; y++) {
-    const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height);
+    const row = source.top + Math.floor(((y + 0.5) * source.height) / target.height) - top;
+    if (row < 0 || row >= band.height) continue;
     for (let x = 0; x < target.width; x++) {
-      const at = 4 * (row * image.width + source.left + Math.floor(((x + 0.5) * source.width) / target.width));
-      mask[(target.top + y) * width + target.left + x] =
-        image.data[at]! | image.data[at + 1]! | image.data[at + 2]! ? 1 : 0;
+      const at = 4 * (row * band.width + source.left + Math.floor(((x + 0.5) * source.width) / target.width));
+      if (band.data[at]! | band.data[at + 1]! | band.data[at + 2]!)
+        mask[(target.top + y) * width + target.left + x] = 1;
     }
   }
-  return mask;
 }
 
 /**
@@ -66,6 +140,8 @@ export function maskUnion(
 
 const BATCH_BYTES = 32e6;
 
+const bytesOf = ({ width, height }: Size): number => 4 * width * height;
+
 /**
  * Groups of so many images, fewer if they are large: how large is not known before they are decoded.
  * @param images each an object with an `image`, or without where there is none
@@ -78,7 +154,7 @@ export async function* batchesOf<T extends object>(
   let bytes = 0;
   for await (const one of images) {
     batch.push(one);
-    bytes += "image" in one ? (one.image as DecodedImage).data.length : 0;
+    bytes += "image" in one ? bytesOf(one.image as Size) : 0;
     if (batch.length < most && bytes < BATCH_BYTES) continue;
     yield batch;
     [batch, bytes] = [[], 0];

@@ -18,17 +18,19 @@ export interface KeptPicture extends Size {
   readonly even: boolean;
   /** Time that its features took, with decoding. */
   readonly seconds: number;
+  /** Records that its features are: one, or one for each of its tiles. */
+  readonly records: number;
 }
 
 interface Entry extends KeptPicture {
-  /** Number of its record. */
+  /** Number of its first record. */
   readonly at: number;
 }
 
 interface Header {
   readonly format: "bigrid-features";
   readonly key: string;
-  /** Values of a record. */
+  /** Values of a record: an image's features, or a tile's. */
   readonly count: number;
 }
 
@@ -53,7 +55,7 @@ export class FeatureFile {
   /**
    * Opens a key's files in a folder, or makes them: `NAME-HASH.jsonl` and `NAME-HASH.f32`.
    * @param key identifies what made the features, but for the picture
-   * @param count values of each picture's features
+   * @param count values of each record
    * @throws InputError if they are of another key, cannot be written, or another process has them open
    */
   static async open(folder: string, name: string, key: string, count: number): Promise<FeatureFile> {
@@ -92,33 +94,43 @@ export class FeatureFile {
 
   /**
    * Keeps a picture's features, durably; they replace those of an earlier picture of its path.
+   * @param features its records, which are asked for one after another
+   * @param pictureOf describes the picture when all have come
    * @throws InputError if they cannot be written
    */
-  async add(picture: KeptPicture, features: Float32Array): Promise<void> {
-    const at = this.#next++;
-    const bytes = new Uint8Array(features.buffer, features.byteOffset, features.byteLength);
-    try {
-      for (let done = 0; done < bytes.length;)
-        done += (await this.#records.write(bytes, done, bytes.length - done, at * this.#bytes + done)).bytesWritten;
-      await this.#records.datasync();
-    } catch (error) {
-      throw new InputError(`cannot write ${this.#path}: ${writeReasonOf(error)}`, { cause: error });
+  async add(features: AsyncIterable<Float32Array>, pictureOf: () => Omit<KeptPicture, "records">): Promise<void> {
+    const at = this.#next;
+    for await (const record of features) {
+      const bytes = new Uint8Array(record.buffer, record.byteOffset, record.byteLength);
+      await this.#writing(async () => {
+        for (let done = 0, to = this.#next * this.#bytes; done < bytes.length;)
+          done += (await this.#records.write(bytes, done, bytes.length - done, to + done)).bytesWritten;
+      });
+      this.#next++;
     }
-    const entry = { ...picture, at };
-    await this.#journal.append([entry]); // behind its record: what is in the journal can be read
-    this.#entries.set(picture.path, entry);
+    await this.#writing(() => this.#records.datasync());
+    const entry = { ...pictureOf(), records: this.#next - at, at };
+    await this.#journal.append([entry]); // behind its records: what is in the journal can be read
+    this.#entries.set(entry.path, entry);
+  }
+
+  async #writing(write: () => Promise<void>): Promise<void> {
+    await write().catch((error: unknown) => {
+      throw new InputError(`cannot write ${this.#path}: ${writeReasonOf(error)}`, { cause: error });
+    });
   }
 
   /**
    * Features of a picture that is kept.
+   * @param nth of its records
    * @throws InputError if they are not, or can no longer be read
    */
-  async read({ path }: Pick<KeptPicture, "path">): Promise<Float32Array> {
+  async read({ path }: Pick<KeptPicture, "path">, nth = 0): Promise<Float32Array> {
     const entry = this.#entries.get(path);
-    if (!entry) throw new InputError(`${this.#path} has no features of ${path}`);
+    if (!entry || nth >= entry.records) throw new InputError(`${this.#path} has no features of ${path}`);
     const record = new Uint8Array(this.#bytes);
     const { bytesRead } = await this.#records
-      .read(record, 0, record.length, entry.at * this.#bytes)
+      .read(record, 0, record.length, (entry.at + nth) * this.#bytes)
       .catch((error: unknown) => {
         throw new InputError(`cannot read ${this.#path}: ${reasonOf(error)}`, { cause: error });
       });
@@ -132,9 +144,10 @@ export class FeatureFile {
     await this.#journal.close();
   }
 
-  #note(entry: Entry): void {
+  #note(read: Entry): void {
+    const entry = { ...read, records: (read as Partial<Entry>).records ?? 1 }; // absent in older files
     this.#entries.set(entry.path, entry);
-    this.#next = Math.max(this.#next, entry.at + 1);
+    this.#next = Math.max(this.#next, entry.at + entry.records);
   }
 }
 

@@ -1,12 +1,22 @@
-import type { default as Sharp, Sharp as SharpInstance, SharpOptions } from "sharp";
 import { decodeBmp } from "../io/bmp.ts";
-import { maskUnion, type DecodedImage } from "../io/image.ts";
+import { bandsOf, closePicture, markRows, type DecodedImage, type Picture } from "../io/image.ts";
 import { DAMAGED, pictureHeader, type PictureHeader } from "../io/picture_header.ts";
-import { requireMaskSamples, requireStatedRange } from "../io/tiff.ts";
 import { InputError, OptionError } from "../runtime/errors.ts";
-import type { Placement, Rectangle, Size } from "../io/placement.ts";
+import { placementOf, type Placement, type Rectangle, type Size } from "../io/placement.ts";
 import { ByteBudget } from "./files/byte_budget.ts";
 import { readBytes } from "./files/read.ts";
+import { PictureFile } from "./picture_file.ts";
+import { pngParts } from "./png.ts";
+import {
+  largestSample,
+  loadSharp,
+  marked,
+  maskReadingOf,
+  profiledReading,
+  profileOf,
+  readingOf,
+  readSamples,
+} from "./samples.ts";
 
 export const MAX_PIXELS = 268_402_689; // sharp's own limit, 16383 squared
 
@@ -16,13 +26,6 @@ const DECODING_BYTES = 512e6;
 
 /** Bytes of the pictures that are being decoded, by all that decodes in this process. */
 export const decoding = new ByteBudget(DECODING_BYTES);
-
-/** Loads sharp, which takes as long as opening a GPU: with the first picture, when the GPU has something to do. */
-export const loadSharp = async (): Promise<typeof Sharp> => {
-  const { default: sharp } = await import("sharp");
-  sharp.cache(false); // no picture is decoded twice
-  return sharp;
-};
 
 /**
  * Decodes a photograph: png, jpg, tiff, webp, gif, avif and bmp, told apart by their first bytes; its EXIF orientation
@@ -77,99 +80,49 @@ async function decoded<T>(
   }
 }
 
-async function readPixels(
-  bytes: Uint8Array,
-  { format, bits, cmyk, tiff }: PictureHeader,
-  limit: number,
-): Promise<DecodedImage> {
-  if (format === "bmp") return decodeBmp(bytes, limit); // a format that sharp does not know
-  if (tiff) requireStatedRange(tiff);
-  const sharp = await loadSharp();
-  const open = (options: SharpOptions = {}): SharpInstance =>
-    sharp(bytes, { failOn: "error", limitInputPixels: limit, ...options }).rotate();
-  if (tiff?.bits === 32) return ranged(await raw(open({ ignoreIcc: true }).toColourspace("b-w"), "float"), tiff.range!);
-  if (cmyk && !(await open().metadata()).hasProfile) {
-    return inksMultiplied(await raw(open().removeAlpha().pipelineColourspace("cmyk").toColourspace("cmyk"), "uchar"));
-  }
-  if (bits !== 16) return readRgba(open());
-  const deep = await raw(open({ ignoreIcc: true }).removeAlpha().toColourspace("rgb16"), "ushort");
-  const image = ranged(deep, tiff?.range ?? [0, 65_535]);
-  if (tiff?.range) return image;
-  let sampleHigh = 0;
-  for (const sample of deep.samples) if (sample > sampleHigh) sampleHigh = sample;
-  const { hasProfile, space } = await open().metadata();
-  if (!hasProfile) return { ...image, sampleHigh };
-  // sharp converts 16 bits to another space than sRGB, and grey not at all: its 8 bits are given the profile.
-  const shallow = open()
-    .keepIccProfile()
-    .removeAlpha()
-    .toColourspace(space === "grey16" ? "b-w" : "srgb");
-  const file = await shallow.png({ compressionLevel: 0 }).toBuffer();
-  return { ...(await readRgba(sharp(file, { limitInputPixels: limit }))), sampleHigh };
+async function readPixels(bytes: Uint8Array, header: PictureHeader, limit: number): Promise<DecodedImage> {
+  if (header.format === "bmp") return decodeBmp(bytes, limit); // a format that sharp does not know
+  const reading = await readingOf(bytes, header, limit);
+  const samples = await readSamples(reading);
+  if (!reading.isDeep) return reading.convert(samples);
+  const sampleHigh = largestSample(samples);
+  const profiled = await profiledReading(bytes, limit);
+  const image = profiled ? profiled.convert(await readSamples(profiled)) : reading.convert(samples);
+  return { ...image, sampleHigh };
 }
 
-async function readRgba(picture: SharpInstance): Promise<DecodedImage> {
-  const { width, height, samples } = await raw(picture.toColourspace("srgb").removeAlpha().ensureAlpha(1), "uchar");
-  return { width, height, data: samples as Uint8Array };
-}
+/** Pixels of a picture beyond which it is not decoded in memory, where parts of it are enough. */
+const LARGE = 2 ** 24;
 
-interface Samples extends Size {
-  readonly samples: Uint8Array | Uint16Array | Float32Array;
-  readonly channels: number;
-}
-
-/** A picture's samples, as they come from the decoder. */
-async function raw(picture: SharpInstance, depth: "uchar" | "ushort" | "float"): Promise<Samples> {
-  const { data, info } = await picture.raw({ depth }).toBuffer({ resolveWithObject: true });
-  const { width, height, channels } = info;
-  const Kind = { uchar: Uint8Array, ushort: Uint16Array, float: Float32Array }[depth];
-  // copied only where that cannot be helped
-  const aligned = data.byteOffset % Kind.BYTES_PER_ELEMENT === 0 ? data : new Uint8Array(data);
-  return {
-    width,
-    height,
-    channels,
-    samples: new Kind(aligned.buffer, aligned.byteOffset, data.length / Kind.BYTES_PER_ELEMENT),
-  };
+/** Options of opening a photograph. */
+export interface OpenPictureOptions extends DecodeOptions {
+  /** Pixels beyond which it is decoded into a file. Default: 16.8 million. */
+  readonly large?: number;
 }
 
 /**
- * Samples of a stated range in 8 bits. Integers fall into 256 equal steps, so that of 16 bits the upper 8 are kept;
- * numbers are rounded.
- * @throws InputError if a sample lies outside
+ * Decodes a photograph as `decodeImage` does; a large one into a temporary file of which parts are read, so that memory
+ * does not depend on its size. A BMP, and 16 bits with a colour profile, are decoded in memory whatever their size.
+ * @param name the file's, for errors
+ * @returns the caller's to close
  */
-function ranged(
-  { samples, width, height, channels }: Samples,
-  [low, high]: readonly [low: number, high: number],
-): DecodedImage {
-  const data = new Uint8Array(4 * width * height).fill(255);
-  const isWhole = samples instanceof Uint16Array;
-  const scale = isWhole ? 256 / (high - low + 1) : 255 / (high - low);
-  const half = isWhole ? 0 : 0.5;
-  const colours = channels >= 3 ? 3 : 1;
-  for (let i = 0; i < width * height; i++) {
-    for (let c = 0; c < 3; c++) {
-      const sample = samples[channels * i + (colours === 3 ? c : 0)]!;
-      if (!(sample >= low && sample <= high)) {
-        throw new InputError(
-          `its tags state a range of ${low} to ${high}, and it holds ${sample}; write it with the range that it has`,
-        );
-      }
-      data[4 * i + c] = (sample - low) * scale + half;
-    }
-  }
-  return { width, height, data };
+export async function openPictureBytes(
+  bytes: Uint8Array,
+  name: string,
+  { maxPixels = MAX_PIXELS, large = LARGE }: OpenPictureOptions = {},
+): Promise<Picture> {
+  return decoded<Picture>(bytes, name, maxPixels, async (header) => {
+    const isSmall = header.width * header.height <= large || header.format === "bmp";
+    const reading = isSmall ? null : await readingOf(bytes, header, maxPixels, true);
+    if (!reading || (reading.isDeep && (await profileOf(bytes, maxPixels)).hasProfile))
+      return readPixels(bytes, header, maxPixels);
+    return PictureFile.decode(reading);
+  });
 }
 
-/** CMYK as RGB where no profile says which inks they are: each colour lets through what its ink and the black leave. */
-function inksMultiplied({ samples, width, height, channels }: Samples): DecodedImage {
-  const data = new Uint8Array(4 * width * height).fill(255);
-  for (let i = 0; i < width * height; i++) {
-    const black = 255 - samples[channels * i + 3]!;
-    for (let c = 0; c < 3; c++) data[4 * i + c] = Math.round(((255 - samples[channels * i + c]!) * black) / 255);
-  }
-  return { width, height, data };
-}
+/** Opens a photograph as `openPictureBytes` does. */
+export const openPicture = async (path: string, options: OpenPictureOptions = {}): Promise<Picture> =>
+  openPictureBytes(await readBytes(path), path, options);
 
 /**
  * Decodes a ground-truth mask as black and white: a pixel is white where the file says anything but 0, be it 1 of
@@ -186,57 +139,57 @@ export async function decodeMask(path: string): Promise<DecodedImage> {
  * @param limit the most pixels it may have
  */
 export async function decodeMaskBytes(bytes: Uint8Array, name: string, limit = MAX_PIXELS): Promise<DecodedImage> {
-  return decoded(bytes, name, limit, async (header) => {
-    const { format, cmyk, tiff } = header;
-    if (format === "bmp" || cmyk) {
-      const { data, ...size } = await readPixels(bytes, header, limit);
-      return marked({ ...size, channels: 4, samples: data });
-    }
-    if (tiff) requireMaskSamples(tiff);
-    const sharp = await loadSharp();
-    const picture = sharp(bytes, { failOn: "error", limitInputPixels: limit, ignoreIcc: true }).rotate().removeAlpha();
-    // 8 bits become 16, rather than 16 bits 8: a class of a small number would be lost. sharp keeps other types as they
-    // are in grey alone.
-    const isOther = tiff !== null && (tiff.bits === 32 || tiff.kind !== "unsigned");
-    return marked(
-      isOther ? await raw(picture.toColourspace("b-w"), "float") : await raw(picture.toColourspace("rgb16"), "ushort"),
-    );
-  });
+  return decoded(bytes, name, limit, (header) => readMask(bytes, header, limit));
 }
 
-/** White where red, green or blue is not 0. */
-function marked({ samples, channels, width, height }: Samples): DecodedImage {
-  const data = new Uint8Array(4 * width * height).fill(255);
-  const colours = Math.min(channels, 3);
-  for (let i = 0; i < width * height; i++) {
-    let any = false;
-    for (let c = 0; c < colours; c++) any ||= samples[channels * i + c] !== 0;
-    if (!any) data.fill(0, 4 * i, 4 * i + 3);
+async function readMask(bytes: Uint8Array, header: PictureHeader, limit: number): Promise<DecodedImage> {
+  if (header.format === "bmp" || header.cmyk) {
+    const { data, ...size } = await readPixels(bytes, header, limit);
+    return marked({ ...size, channels: 4, samples: data });
   }
-  return { width, height, data };
+  const reading = await maskReadingOf(bytes, header, limit);
+  return reading.convert(await readSamples(reading));
+}
+
+/** Decodes a mask; a large one into a temporary file. The caller closes it. */
+async function openMask(path: string, large: number): Promise<Picture> {
+  const bytes = await readBytes(path);
+  return decoded<Picture>(bytes, path, MAX_PIXELS, async (header) =>
+    header.width * header.height <= large || header.format === "bmp" || header.cmyk
+      ? readMask(bytes, header, MAX_PIXELS)
+      : PictureFile.decode(await maskReadingOf(bytes, header, MAX_PIXELS, true)),
+  );
 }
 
 /**
  * All masks of an image together, as they are placed in an image of `width` x `height` (`maskUnion`); one is in memory
- * at a time.
+ * at a time, and of a large one some rows.
+ * @param large pixels beyond which a mask is large
  * @throws InputError as `decodeImage`
  */
 export async function decodeMasks(
   paths: readonly string[],
   width: number,
   height: number,
-  placementOf?: (mask: DecodedImage) => Placement | undefined,
+  placed: (mask: Size) => Placement = (mask) => placementOf("stretch", mask, { width, height }),
+  large = LARGE,
 ): Promise<Uint8Array | null> {
   if (paths.length === 0) return null;
   const union = new Uint8Array(width * height);
-  for (const path of paths)
-    maskUnion([await decodeMask(path)], width, height, placementOf)!.forEach((value, i) => (union[i]! |= value));
+  for (const path of paths) {
+    const mask = await openMask(path, large);
+    try {
+      for await (const { top, image } of bandsOf(mask)) markRows(union, width, image, top, placed(mask));
+    } finally {
+      await closePicture(mask);
+    }
+  }
   return union;
 }
 
 /** The outcome of decoding a photograph. */
-export type Decoded<T> =
-  { readonly item: T; readonly image: DecodedImage } | { readonly item: T; readonly error: Error };
+export type Decoded<T, P extends Picture = DecodedImage> =
+  { readonly item: T; readonly image: P } | { readonly item: T; readonly error: Error };
 
 const AHEAD_BYTES = 256e6;
 
@@ -252,48 +205,83 @@ export interface DecodeAheadOptions {
  * Decodes one photograph after another, some ahead of the one asked for, and hands them out in order.
  * @throws OptionError if `ahead` is no such number; what is wrong with an image is handed out in its place
  */
-export async function* decodeImages<T>(
+export const decodeImages = <T>(
   items: readonly T[],
   pathOf: (item: T) => string,
-  { ahead = 4, budget = AHEAD_BYTES }: DecodeAheadOptions = {},
-): AsyncGenerator<Decoded<T>> {
+  options: DecodeAheadOptions = {},
+): AsyncGenerator<Decoded<T>> => readAhead(items, pathOf, decodeImageBytes, options);
+
+/**
+ * Opens one photograph after another as `decodeImages` decodes them; a large one gives parts of itself. Each is closed
+ * when the next is asked for.
+ */
+export const openPictures = <T>(
+  items: readonly T[],
+  pathOf: (item: T) => string,
+  { large, ...ahead }: DecodeAheadOptions & Pick<OpenPictureOptions, "large"> = {},
+): AsyncGenerator<Decoded<T, Picture>> =>
+  readAhead(items, pathOf, (bytes, name) => openPictureBytes(bytes, name, large === undefined ? {} : { large }), ahead);
+
+async function* readAhead<T, P extends Picture>(
+  items: readonly T[],
+  pathOf: (item: T) => string,
+  decode: (bytes: Uint8Array, name: string) => Promise<P>,
+  { ahead = 4, budget = AHEAD_BYTES }: DecodeAheadOptions,
+): AsyncGenerator<Decoded<T, P>> {
   if (!(Number.isInteger(ahead) && ahead >= 1))
     throw new OptionError(`decodeImages: ahead is a whole number of at least 1, got ${ahead}`);
   const room = new ByteBudget(budget);
   // room is asked for in order: one that comes later would keep the one that is waited for out
   let order: Promise<unknown> = Promise.resolve();
-  const start = (item: T): Promise<{ readonly outcome: Decoded<T>; readonly release: () => void }> => {
+  const start = (item: T): Promise<{ readonly outcome: Decoded<T, P>; readonly release: () => Promise<void> }> => {
     const path = pathOf(item);
     const read = readBytes(path);
     read.catch(() => undefined); // awaited below
     const admitted = order.then(async () => room.take(RGBA_BYTES * (await read.then(claimedPixels, () => 0))));
     order = admitted;
-    return admitted.then(async (release) => {
-      const image = read.then((bytes) => decodeImageBytes(bytes, path));
+    return admitted.then(async (leave) => {
+      const image = read.then((bytes) => {
+        if (isOver) throw new InputError(`${path} is not wanted any more`);
+        return decode(bytes, path);
+      });
       const outcome = await image.then(
         (image) => ({ item, image }),
         (error: Error) => ({ item, error }),
       );
+      const release = async (): Promise<void> => {
+        if ("image" in outcome) await closePicture(outcome.image);
+        leave();
+      };
       return { outcome, release };
     });
   };
   let next = 0;
+  let isOver = false;
   const waiting: ReturnType<typeof start>[] = [];
   const fill = (): void => {
     while (next < items.length && waiting.length < ahead) waiting.push(start(items[next++]!));
   };
-  for (fill(); waiting.length > 0;) {
-    const { outcome, release } = await waiting.shift()!;
-    fill();
-    yield outcome;
-    release();
+  try {
+    for (fill(); waiting.length > 0;) {
+      const { outcome, release } = await waiting.shift()!;
+      fill();
+      try {
+        yield outcome;
+      } finally {
+        await release();
+      }
+    }
+  } finally {
+    isOver = true;
+    for (const begun of waiting) void begun.then(({ release }) => release());
   }
 }
 
-const RGBA_BYTES = 4;
+/** Bytes of a decoded pixel. */
+export const RGBA_BYTES = 4;
 
 /** Pixels that a picture claims to have; none if it is not to be decoded. */
-function claimedPixels(bytes: Uint8Array): number {
+export function claimedPixels(bytes: Uint8Array): number {
   try {
     const { width, height } = pictureHeader(bytes, MAX_PIXELS);
     return width * height;
@@ -304,15 +292,10 @@ function claimedPixels(bytes: Uint8Array): number {
 
 /** A PNG of bytes in row-major order: RGBA, or grey where there is one for each pixel. */
 export async function encodePng(bytes: Uint8Array, width: number, height: number): Promise<Uint8Array> {
-  const sharp = await loadSharp();
-  if (bytes.length !== width * height)
-    return sharp(bytes, { raw: { width, height, channels: 4 } })
-      .png()
-      .toBuffer();
-  return sharp(bytes, { raw: { width, height, channels: 1 } })
-    .toColourspace("b-w")
-    .png()
-    .toBuffer();
+  const parts: Uint8Array[] = [];
+  const channels = bytes.length === width * height ? 1 : 4;
+  for await (const part of pngParts({ width, height }, channels, [bytes])) parts.push(part);
+  return Buffer.concat(parts);
 }
 
 /**

@@ -8,7 +8,8 @@ import { InputError } from "../runtime/errors.ts";
 import { hashFile } from "./files/hash.ts";
 import { openRegularFile, readBytes } from "./files/read.ts";
 import { reasonOf } from "./files/reasons.ts";
-import { decodeImage, decodeImageBytes, decodeMaskBytes, loadSharp, MAX_PIXELS } from "./images.ts";
+import { decodeImage, decodeImageBytes, decodeMaskBytes, MAX_PIXELS } from "./images.ts";
+import { loadSharp } from "./samples.ts";
 
 // How a whole file of the format ends.
 const ENDS: Readonly<Record<string, Buffer>> = {

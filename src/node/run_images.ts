@@ -1,7 +1,7 @@
 import { isAbsolute, join, relative, resolve } from "node:path";
 import type { ImageRecord } from "../detection/continuation.ts";
 import { isScore } from "../detection/calibration.ts";
-import { isObject, RECORD, requireJson } from "../io/json.ts";
+import { isObject, isWhole, RECORD, requireJson } from "../io/json.ts";
 import { InputError } from "../runtime/errors.ts";
 import { readText } from "./files/read.ts";
 
@@ -91,11 +91,13 @@ const isFolder = (value: unknown): boolean =>
 
 function isRecord(value: unknown): boolean {
   if (!isObject(value)) return false;
-  const { name, className, trained, heldOut, added } = value;
+  const { name, className, tiles, trained, heldOut, added } = value;
   const isHeldOut = heldOut === null || (isObject(heldOut) && isScore(heldOut["score"]) && isScore(heldOut["peak"]));
   return (
     typeof name === "string" &&
     typeof className === "string" &&
+    isWhole(tiles) &&
+    tiles > 0 &&
     typeof trained === "boolean" &&
     typeof added === "boolean" &&
     isHeldOut

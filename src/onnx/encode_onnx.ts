@@ -3,6 +3,7 @@ import { sightOf } from "../detection/assembly.ts";
 import { steepnessOf } from "../detection/calibration.ts";
 import type { Detector } from "../detection/detector.ts";
 import type { ImageScores } from "../detection/scoring.ts";
+import type { Tiling } from "../io/tiling.ts";
 import { VERSION } from "../runtime/version.ts";
 import { toArray, zeros, type Tensor } from "../tensor/tensor.ts";
 import { Conversion, INPUT_NAME, refuse, type Listing } from "./conversion.ts";
@@ -33,6 +34,10 @@ const INPUT = {
  * colours. A detector of `resize` "letterbox" takes RGBA, `[N, size, size, 4]`, with transparent bars. Batch norms are
  * folded, weights are f32. Metadata: `format`, `version`, `preprocessing`, `backbone`, `method`, `calibration`.
  *
+ * Of a detector with tiles, the images are tiles: `tiles` and `scoring` in the metadata say how a photograph is cut and
+ * scored, and there may be a further output, `scored` `[N, size, size]`, the map that the score is made of where it is
+ * not `map`.
+ *
  * @throws UnsupportedError for a model that ONNX cannot hold or express, or a detector in half precision
  * @see https://onnx.ai/onnx/operators/
  */
@@ -43,6 +48,10 @@ export async function encodeOnnx(detector: Detector): Promise<Uint8Array> {
   to.name(input, { name: normalised(detector, to), order: "channels first" });
   return encodeModel(modelOf(detector, to, scores));
 }
+
+const tilesSentence = ({ tile, overlap }: Tiling): string =>
+  `The images are square tiles of ${tile} pixels of a photograph, of which neighbours share ${overlap}: ` +
+  `the map of a photograph is made of theirs, and its score of the whole map, as docs/onnx.md has it.`;
 
 /** Lists the detector's ops for a batch of one and of two; extents that differ depend on the batch. */
 async function listOps(
@@ -104,10 +113,10 @@ function normalised(detector: Detector, to: Conversion): string {
   return hasBars(detector) ? to.node("Mul", [levels, to.node("Min", [channels(3, 4), to.number(1)])]) : levels;
 }
 
-function modelOf(detector: Detector, to: Conversion, { map, score, peak }: ImageScores): OnnxModel {
+function modelOf(detector: Detector, to: Conversion, { map, score, peak, scored }: ImageScores): OnnxModel {
   const {
     config: {
-      input: { size: inputSize },
+      input: { size: inputSize, tiles },
       backbone,
       method,
       scoring,
@@ -120,6 +129,8 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
     to.node("Reshape", [to.image(tensor), to.wholeNumbers([-1, ...shape])], {}, name);
   perImage(map, [inputSize, inputSize], "map");
   perImage(peak, [], "peak");
+  const scoredMap = tiles ? scored : null; // of which the score of a photograph is made
+  if (scoredMap) perImage(scoredMap, [inputSize, inputSize], "scored");
   const ratio = to.node("Div", [to.number(calibration.threshold), perImage(score, [], "score")]);
   const odds = to.node("Add", [to.number(1), to.node("Pow", [ratio, to.number(steepnessOf(calibration))])]);
   to.node("Reciprocal", [odds], {}, "calibrated");
@@ -129,7 +140,8 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
     name: "bigrid detector",
     description:
       `Anomaly detector, method ${method.name} on ${sightOf(detector.config)}. ` +
-      `An image whose calibrated score is above 0.5 is called defective.`,
+      `An image whose calibrated score is above 0.5 is called defective.` +
+      (tiles ? ` ${tilesSentence(tiles)}` : ""),
     producer: { name: "bigrid", version: VERSION },
     inputs: [
       {
@@ -151,6 +163,9 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
         `${SCORES[scoring.image.kind]}; to be held against a threshold of the metadata's calibration`,
       ),
       output("peak", [BATCH], "the largest value of the map"),
+      ...(scoredMap
+        ? [output("scored", [BATCH, inputSize, inputSize], "the map of which the score of a photograph is made")]
+        : []),
       output(
         "calibrated",
         [BATCH],
@@ -166,6 +181,7 @@ function modelOf(detector: Detector, to: Conversion, { map, score, peak }: Image
       backbone: JSON.stringify(backbone),
       method: JSON.stringify(method),
       calibration: JSON.stringify(calibration),
+      ...(tiles && { tiles: JSON.stringify(tiles), scoring: JSON.stringify(scoring) }),
     },
   };
 }

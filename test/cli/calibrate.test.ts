@@ -119,3 +119,16 @@ test("an unknown class, too few images and a rate out of range are told; the mod
   expect(few.code).toBe(0);
   await rm(at("few"), { recursive: true });
 });
+
+test("images that score far less than those before are remarked on: the model may have been trained on them", async () => {
+  const [first] = CLASSES as [string];
+  const { run, images } = await copies("familiar", first);
+  const remark = new RegExp(
+    `^class ${first}: these images score \\d[\\d.]* times less than those that set the threshold before: if the model was trained on them, calibrate with others$`,
+    "m",
+  );
+  const others = await bigrid(["calibrate", run, join(images, first)]);
+  expect([others.code, remark.test(others.stderr)]).toEqual([0, false]);
+  const familiar = await bigrid(["calibrate", run, at("set", first)]); // of its parts, those for training
+  expect([familiar.code, remark.exec(familiar.stderr)?.length]).toEqual([0, 1]);
+});

@@ -181,7 +181,7 @@ test("training without memory for a batch begins anew with half of it, if it may
     (await trained("auto", [small], { autoBatch: true })).equals(await trained("half", [], {}, { batch: 1 })),
   ).toBe(true);
   await expect(trained("refused", [small])).rejects.toThrow(
-    /^the GPU is out of memory .*; --auto-batch starts again with half of 2$/,
+    /^the GPU is out of memory .*; --set autoBatch=true starts again with half of 2$/,
   );
 });
 
@@ -287,7 +287,7 @@ test("prediction has ended when nothing is compiled any more, whatever ended it"
     compiling--;
   };
   const kept = new KeptDetector(
-    { prepare } as unknown as Detector,
+    { prepare, inspectEach: () => Promise.resolve([]), config: { input: {} } } as unknown as Detector,
     () => Promise.reject(new Error("no other")),
     options.batch,
     false,

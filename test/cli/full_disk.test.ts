@@ -37,7 +37,7 @@ async function leave(bytes: number): Promise<void> {
 }
 
 const train = (run: string, ...more: string[]) =>
-  bigrid(["train", at("set", "plate"), "--out", run, ...SHORT, "--save-every", "6", ...more]);
+  bigrid(["train", at("set", "plate"), "--out", run, ...SHORT, "--set", "saveEvery=6", ...more]);
 
 describe.skipIf(!isMounted)("on a full disk", () => {
   test("a training ends in one line with its saved states whole, and --resume makes the bytes of one that had room", async () => {

@@ -3,7 +3,8 @@ import { link, mkdir, symlink, writeFile } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { expect, test } from "vitest";
 import { markOutput } from "../../src/node/files/folder_listing.ts";
-import { commonFolder, liesIn, listImages, namesIn, namesInList } from "../../src/cli/predict/image_list.ts";
+import { commonFolder, liesIn, listImages } from "../../src/cli/predict/image_list.ts";
+import { namesIn, namesInList } from "../../src/cli/predict/name_list.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();

@@ -110,6 +110,7 @@ describe("every output", async () => {
       "heatMap",
       "mask",
       "contour",
+      "map",
       "reason",
     ]);
     expect(records.map(({ image }) => image)).toEqual(lines.map(({ image }) => image));

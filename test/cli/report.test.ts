@@ -8,7 +8,8 @@ import { type Browser, chromium, type Page } from "playwright-core";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { chosen } from "../../src/cli/evaluate/run_report.ts";
-import { heatColour, heatLayer, logLevels, maskContour } from "../../src/io/heat.ts";
+import { maskContour } from "../../src/io/contour.ts";
+import { heatColour, heatLayer, logLevels } from "../../src/io/heat.ts";
 import { placementOf } from "../../src/io/placement.ts";
 import { type ReportData, renderReport } from "../../src/cli/report/report.ts";
 import { InputError, ShapeError } from "../../src/runtime/errors.ts";
@@ -210,7 +211,13 @@ describe("heatLayer", () => {
     const size = row.length;
     const place = { left: 0, top: 0, width: size, height: 1 };
     const map = Float32Array.from({ length: size * size }, (_, i) => row[i % size]!);
-    return { map, size, photograph: place, placement: { source: place, target: place }, heat };
+    return {
+      map,
+      size: { width: size, height: size },
+      photograph: place,
+      placement: { source: place, target: place },
+      heat,
+    };
   };
 
   test("colours by the given scale, not by the map's own range", () => {
@@ -777,7 +784,9 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const map = Float32Array.from({ length: 48 * 48 }, (_, i) => (i % 48) / 47);
     const mask = Uint8Array.from(map.subarray(0, 48 * 32), (value) => (value > 0.5 ? 1 : 0));
     const placement = placementOf("letterbox", raw, { width: 48, height: 48 });
-    const heat = await url(heatLayer({ map, size: 48, photograph: raw, placement, heat: [0.1, 1] }).data);
+    const heat = await url(
+      heatLayer({ map, size: { width: 48, height: 48 }, photograph: raw, placement, heat: [0.1, 1] }).data,
+    );
     const contour = await url(maskContour(mask, 48, 32));
     const samples = reportData()
       .samples.slice(4, 5)

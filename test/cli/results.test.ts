@@ -68,7 +68,7 @@ test("no name begins a cell or a line of its own, whatever a spreadsheet separat
 });
 
 test("numbers of ours stay numbers, reasons and names of pictures do not compute either", () => {
-  expect(csvLine(inspected("a"))).toBe("a,good,0.25,-1.5,2,4,3,0,0,,,,\n");
+  expect(csvLine(inspected("a"))).toBe("a,good,0.25,-1.5,2,4,3,0,0,,,,,\n");
   expect(csvLine({ image: "=a", verdict: "unreadable", reason: "=b" })).toMatch(/^'=a,unreadable,.*,'=b\n$/);
   expect(csvLine({ ...inspected("a"), pictures: { heatMap: "-a.png" } } as Result)).toContain(",'-a.png,");
 });

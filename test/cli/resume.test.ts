@@ -22,8 +22,8 @@ const words = (run: string, ...more: string[]) => [
   "leastAbnormal=60",
   "--least-normal",
   "200",
-  "--save-every",
-  "7",
+  "--set",
+  "saveEvery=7",
   ...more,
 ];
 const model = (run: string) => readFile(at(run, "model.safetensors"));

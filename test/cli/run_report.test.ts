@@ -57,7 +57,9 @@ function detectorOf(resize: Resize): Detector {
           if (isDefect(atX, atY)) map[(target.top + y) * SIZE + target.left + x] = 16;
         }
       }
-      return Promise.resolve([{ score: 8, map, size: SIZE, ...photograph, placement, heat: calibration.heat }]);
+      return Promise.resolve([
+        { score: 8, map, size: { width: SIZE, height: SIZE }, ...photograph, placement, heat: calibration.heat },
+      ]);
     },
   } as unknown as Detector;
 }

@@ -3,7 +3,7 @@ import { describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import { continueTraining } from "../../src/detection/continue_training.ts";
 import type { ContinuationOptions, EarlierTraining, ImageRecord } from "../../src/detection/continuation.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
 import { Training } from "../../src/detection/training.ts";

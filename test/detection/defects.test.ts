@@ -11,7 +11,7 @@ const mapOf = (...rows: string[]) => mapped(Float32Array.from([...rows.join("")]
 /** The map of a picture of its own size. */
 const mapped = (map: Float32Array, size: number): AnomalyMap => {
   const square = { width: size, height: size };
-  return { map, size, photograph: square, placement: placementOf("stretch", square, square) };
+  return { map, size: square, photograph: square, placement: placementOf("stretch", square, square) };
 };
 
 /** The pixels of a run-length code as COCO's tools read it: column by column, outside first. */
@@ -64,7 +64,10 @@ test.each<[Resize, number, number]>([
     const placement = placementOf(resize, { width, height }, { width: size, height: size });
     const values = new RandomStream(width, 3).normals(size * size, 1).map(Math.abs);
     const threshold = 1;
-    const { mask, defects } = defectsOf({ map: values, size, photograph: { width, height }, placement }, { threshold });
+    const { mask, defects } = defectsOf(
+      { map: values, size: { width: size, height: size }, photograph: { width, height }, placement },
+      { threshold },
+    );
     // The definition, pixel by pixel, in no hurry.
     const { source, target } = placement;
     const expected = new Uint8Array(width * height);

@@ -5,7 +5,7 @@ import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.t
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { Inspection } from "../../src/detection/inspection.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import { device } from "../harness/device.ts";
 import { madeUpPicture } from "../harness/made_up_detector.ts";
@@ -175,11 +175,11 @@ test("a file that is no detector is refused by name", async () => {
   const read = (bytes: Uint8Array) => expect(decodeDetector(device, bytes, "m")).rejects;
   await read(changed({ format: "other" })).toThrow("m is a safetensors file but no detector");
   await read(changed({ version: "9" })).toThrow(
-    "m is a detector of version 9; this bigrid reads versions 3 and 4: install a newer one",
+    "m is a detector of version 9; this bigrid reads versions 3, 4 and 5: install a newer one",
   );
   for (const version of ["1", "two"])
     await read(changed({ version })).toThrow(
-      `m is a detector of version ${version}; this bigrid reads versions 3 and 4: train it anew`,
+      `m is a detector of version ${version}; this bigrid reads versions 3, 4 and 5: train it anew`,
     );
   const config = (changes: object) => changed({ config: JSON.stringify({ ...detector.config, ...changes }) });
   await read(config({ calibration: { ...detector.config.calibration, heat: 5 } })).toThrow("is not that of a detector");

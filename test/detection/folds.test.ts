@@ -2,7 +2,12 @@ import { describe, expect, test } from "vitest";
 import { featuresOf, planFits, type TrainingSample } from "../../src/detection/folds.ts";
 
 const samples = (count: number, className: string, first = 0): TrainingSample[] =>
-  Array.from({ length: count }, (_, i) => ({ className, index: first + i, name: `${className}${i}`, copies: [] }));
+  Array.from({ length: count }, (_, i) => ({
+    className,
+    name: `${className}${i}`,
+    cut: null,
+    views: [{ index: first + i, copies: [] }],
+  }));
 const names = (some: readonly TrainingSample[]): string => some.map(({ name }) => name).join(" ");
 
 describe("the models of a training", () => {
@@ -21,13 +26,12 @@ describe("the models of a training", () => {
     expect(planFits(samples(1, "b", 10), 0, settled).map(({ heldOut }) => names(heldOut))).toEqual(["held0 b0"]);
   });
 
-  test("see each image and, behind it, its copies", () => {
+  test("see each tile and, behind it, its copies", () => {
     const [first, second] = samples(2, "a") as [TrainingSample, TrainingSample];
-    expect(
-      featuresOf([
-        { ...first, copies: [7, 8] },
-        { ...second, copies: [9] },
-      ]),
-    ).toEqual([0, 7, 8, 1, 9]);
+    const views = [
+      { index: 0, copies: [7, 8] },
+      { index: 5, copies: [6] },
+    ];
+    expect(featuresOf([{ ...first, views }, second])).toEqual([0, 7, 8, 5, 6, 1]);
   });
 });

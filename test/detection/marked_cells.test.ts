@@ -7,7 +7,7 @@ import { gradConfig } from "../../src/methods/grad/config.ts";
 import type { AnomalySource } from "../../src/methods/method.ts";
 import { Grad } from "../../src/methods/grad/model.ts";
 import { GradTraining } from "../../src/methods/grad/training.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { TrainingOptionsOf } from "../../src/detection/training_options.ts";
 import { Weights } from "../../src/nn/weights.ts";

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { estimateMemory, inferenceBytes, planMemoryModel, trainingBytes } from "../../src/detection/memory_estimate.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { GradOptions } from "../../src/methods/grad/options.ts";
 import { countedDevice, expectCovered } from "../harness/counted_device.ts";

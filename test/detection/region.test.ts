@@ -70,7 +70,7 @@ test("what counts in a map is what counts in the picture at the same place, and 
     new Uint8Array(32).map((_, i) => (i % 8 < 4 ? 1 : 0)),
     size,
   ); // the left half
-  const inMap = region.inMap(placementOf("letterbox", size, { width: 4, height: 4 }), 4);
+  const inMap = region.inMap(placementOf("letterbox", size, { width: 4, height: 4 }), { width: 4, height: 4 });
   expect([...inMap]).toEqual([0, 0, 0, 0, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 0, 0]);
 });
 

@@ -5,7 +5,7 @@ import type { DecodedImage } from "../../src/io/image.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import type { Inspection } from "../../src/detection/inspection.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { evaluateDetector, type LabelledImage } from "../../src/detection/evaluation.ts";
 import { trainDetector } from "../../src/detection/train_detector.ts";
 import { device } from "../harness/device.ts";

@@ -3,7 +3,7 @@ import type { DecodedImage } from "../../src/io/image.ts";
 import { findSuspects } from "../../src/detection/find_suspects.ts";
 import { compareWithOthers } from "../../src/detection/suspects.ts";
 import { Training } from "../../src/detection/training.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 import { fromArray } from "../../src/tensor/tensor.ts";
 import { madeUpPicture } from "../harness/made_up_detector.ts";
@@ -30,16 +30,16 @@ test("an image is as far from the others as its strangest cell from the middle g
   const values = Array.from({ length: 7 }, (_, i) => new RandomStream(3, i).normals(CELLS * CHANNELS, 1));
   const samples = values.map((_, index) => ({
     className: index < 6 ? "a" : "alone",
-    index,
     name: `image ${index}`,
-    copies: [],
+    cut: null,
+    views: [{ index, copies: [] }],
   }));
   const before = device.memory().bytes;
   const counted: number[] = [];
   const found = await compareWithOthers(
     device,
     samples,
-    ({ index }) => Promise.resolve(fromArray(device, [1, HEIGHT, WIDTH, CHANNELS], values[index]!)),
+    (index) => Promise.resolve(fromArray(device, [1, HEIGHT, WIDTH, CHANNELS], values[index]!)),
     (done) => counted.push(done),
   );
   expect(device.memory().bytes).toBe(before);

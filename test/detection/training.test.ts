@@ -6,7 +6,7 @@ import { createBackbone } from "../../src/backbones/registry.ts";
 import { encodeDetector } from "../../src/detection/model_file.ts";
 import { FeatureMaker } from "../../src/detection/features.ts";
 import { grad } from "../../src/methods/grad/method.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { TrainingProgress, TrainingStep } from "../../src/detection/training_options.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { DecodedImage } from "../../src/io/image.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import { TrainingSet } from "../../src/detection/training_set.ts";
 import { InputError, OptionError } from "../../src/runtime/errors.ts";
@@ -74,14 +74,13 @@ test("images of one colour among others, a class of one image and some copies ar
 
 test("a constant channel is none, and a channel that alone varies is enough", () => {
   const set = new TrainingSet(2);
-  set.add(Float32Array.of(5, 1, 5, 2), "part", "a");
-  set.add(Float32Array.of(5, 1, 5, 2.5), "part", "b");
+  for (const last of [2, 2.5]) set.addImage("part", [set.addFeatures(Float32Array.of(5, 1, 5, last), "a")]);
   expect(() => set.requireVariety()).not.toThrow();
 });
 
 test("features that are not finite are refused with the image's name", async () => {
   for (const wrong of [NaN, Infinity]) {
-    expect(() => new TrainingSet(1).add(Float32Array.of(0, wrong), "part", "bolts/7.png")).toThrow(
+    expect(() => new TrainingSet(1).addFeatures(Float32Array.of(0, wrong), "bolts/7.png")).toThrow(
       new InputError(
         `training: features of bolts/7.png hold ${wrong} at element 1: check the weights of the backbone, which may be damaged`,
       ),
@@ -97,9 +96,9 @@ test("features that are not finite are refused with the image's name", async () 
 
 test("features too large for losses are named as a reason to diverge, others are not", () => {
   const set = new TrainingSet(1);
-  set.add(Float32Array.of(1, 2), "part", "a");
+  set.addFeatures(Float32Array.of(1, 2), "a");
   expect(set.problem).toBeNull();
-  set.add(Float32Array.of(1, -1e20), "part", "b");
+  set.addFeatures(Float32Array.of(1, -1e20), "b");
   expect(set.problem).toContain("the images' features reach 1.00e+20, too much for losses in f32");
 });
 

@@ -1,7 +1,5 @@
-import { execFileSync } from "node:child_process";
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { pathToFileURL } from "node:url";
 import { expect, test } from "vitest";
 import { PICTURES } from "../../src/cli/commands/demo.ts";
 import { loadMethods } from "../../src/methods/registry.ts";
@@ -12,31 +10,6 @@ import * as errors from "../../src/runtime/errors.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 
 const folder = await temporaryFolder();
-
-/** The first TypeScript example of a document, run as JavaScript against the built package. */
-function outputOf(document: string): string {
-  const example = /```ts\n([\s\S]*?)```/.exec(readFileSync(document, "utf8"))![1]!;
-  const built = (name: string) => pathToFileURL(join("dist", `${name}.js`)).href;
-  const source = example
-    .replaceAll('"bigrid/node"', `"${built("node")}"`)
-    .replaceAll('"bigrid"', `"${built("index")}"`);
-  const file = join(folder, "example.mjs");
-  writeFileSync(file, `${source}\nprocess.exit(0);\n`);
-  return execFileSync(process.execPath, [file], { encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] });
-}
-
-test("README's example of one kernel prints what its comment says", () => {
-  expect(outputOf("README.md")).toBe("Float32Array(1) [ 2.5 ]\n");
-});
-
-test("the kernel page's example prints a blurred image", () => {
-  const numbers = outputOf("docs/kernels.md")
-    .match(/-?\d+\.?\d*/g)!
-    .slice(2)
-    .map(Number); // after "Float32Array(25)"
-  expect(numbers[12]).toBeCloseTo(12, 5);
-  expect(numbers[0]).toBeCloseTo((0 + 1 + 5 + 6) / 9, 5);
-});
 
 test("the kernel page says what the shaders say", () => {
   const page = readFileSync("docs/kernels.md", "utf8");

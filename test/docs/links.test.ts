@@ -1,13 +1,7 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect, test } from "vitest";
-
-const pages = [
-  "README.md",
-  ...readdirSync("docs", { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".md") && !name.startsWith("api"))
-    .map((name) => join("docs", name)),
-];
+import { PAGES } from "./pages.ts";
 
 /** The name that a heading has in links. */
 const anchorOf = (heading: string): string =>
@@ -20,8 +14,8 @@ const anchorsOf = (path: string): string[] =>
   [...readFileSync(path, "utf8").matchAll(/^#+ (.+)$/gm)].map(([, heading]) => anchorOf(heading!));
 
 test("every link between pages, and from them to files, leads somewhere", () => {
-  expect(pages.length).toBeGreaterThan(25);
-  const broken = pages.flatMap((page) =>
+  expect(PAGES.length).toBeGreaterThan(25);
+  const broken = PAGES.flatMap((page) =>
     [...readFileSync(page, "utf8").matchAll(/\]\(([^)\s]+)\)/g)]
       .map(([, target]) => target!)
       .filter((target) => !/^https?:/.test(target))

@@ -5,7 +5,7 @@ import { writeFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { synthesise } from "../../src/data/synthetic.ts";
 import { trainDetector } from "../../src/detection/train_detector.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { encodeDetector, withMetrics } from "../../src/detection/model_file.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
 import { decodeSafetensors, type SafetensorsFile } from "../../src/io/safetensors.ts";
@@ -28,7 +28,10 @@ const GRAD = {
 const OPTIONS: Readonly<Record<(typeof METHOD_NAMES)[number], readonly TrainingOptions[]>> = {
   grad: [GRAD, { ...GRAD, form: "joined" }],
   dfr: [{ method: "dfr", inputSize: SIZE, epochs: 1, leastSteps: 4 }],
-  padim: [{ method: "padim", inputSize: SIZE }],
+  padim: [
+    { method: "padim", inputSize: SIZE },
+    { method: "padim", inputSize: SIZE, tile: 48, overlap: 8 },
+  ],
   patchcore: [{ method: "patchcore", inputSize: SIZE }],
   crad: [{ method: "crad", inputSize: SIZE, epochs: 1, leastSteps: 1 }],
   simplenet: [{ method: "simplenet", inputSize: SIZE, hidden: 16, epochs: 1, leastSteps: 1 }],

@@ -1,9 +1,7 @@
 // npm run test:mutants -- [--shader NAME]
 // Every mutant of test/harness/mutants.ts replaces its shader in turn, and the fuzzer must find it.
 import { parseArgs } from "node:util";
-import { Device } from "../../src/runtime/device.ts";
-import type { WgslModule } from "../../src/runtime/wgsl.ts";
-import { device } from "../harness/device.ts";
+import { changedShader, shaderModule, shadersOf } from "../harness/changed_shaders.ts";
 import { Draws } from "../harness/draws.ts";
 import { MUTANTS, type Mutant } from "../harness/mutants.ts";
 import { compute, valuesOf, type AnyOperation } from "../harness/operation.ts";
@@ -14,53 +12,30 @@ const SEED = 1;
 const UNCHANGED_CASES = 3; // per operation, for unmodified shaders, in which nothing must be found
 const MOST_CASES = 60; // per operation, to find a mutant
 
-type Mutable = { -readonly [K in keyof WgslModule]: WgslModule[K] };
-
-// The objects that the launchers import: changing them changes what is compiled.
-const shaders = new Map(
-  Object.entries(import.meta.glob<Mutable>("../../shaders/**/*.wgsl", { eager: true, import: "default" })).map(
-    ([path, module]) => [path.replace("../../shaders/", "").replace(".wgsl", ""), module],
-  ),
-);
-
-/** Runs `work` with a changed shader. Kernels are cached by module name, so the modules are renamed meanwhile. */
+/** Runs `work` with a changed shader. */
 async function withMutant<T>({ shader, from, to, why }: Mutant, work: () => Promise<T>): Promise<T> {
-  const module = shaders.get(shader);
-  if (!module) throw new Error(`${shader}: no such shader; there are ${[...shaders.keys()].join(", ")}`);
-  const { code } = module;
+  const { code } = shaderModule(shader);
   const places = code.split(from).length - 1;
   if (places !== 1)
     throw new Error(`${shader}, ${why}: expected its text once in the shader, it is there ${places} times`);
-  const renamed = shader.startsWith("prelude/") ? [...shaders.values()] : [module]; // a prelude is part of every kernel
-  const names = renamed.map(({ name }) => name);
-  module.code = code.replace(from, () => to);
-  for (const other of renamed) other.name = `${other.name} (${why})`;
-  try {
-    return await work();
-  } finally {
-    module.code = code;
-    renamed.forEach((other, i) => (other.name = names[i]!));
-  }
+  using _changed = changedShader(
+    shader,
+    code.replace(from, () => to),
+    why,
+  );
+  return await work();
 }
 
 /** Names of the shaders that an operation runs on its problems. */
 async function traceShaders(operation: AnyOperation): Promise<ReadonlySet<string>> {
-  const used = new Set<string>();
-  device.kernel = (spec) => {
-    used.add(spec.module.name);
-    return Device.prototype.kernel.call(device, spec);
-  };
-  try {
-    const drawn = Array.from({ length: 4 }, (_, i) => operation.draw(new Draws(SEED + i)) as unknown);
+  const drawn = Array.from({ length: 4 }, (_, i) => operation.draw(new Draws(SEED + i)) as unknown);
+  const used = await shadersOf(async () => {
     for (const problem of [...operation.problems.map(([, p]) => p as unknown), ...drawn]) {
       const { inputs, gradOutput } = valuesOf(operation, problem, SEED, false, "f32");
       await compute(operation, problem, inputs, gradOutput, "f32");
     }
-    if (operation.half !== null) used.add("cast"); // casts f32 workspaces
-  } finally {
-    delete (device as { kernel?: unknown }).kernel; // uncovers the method of the class
-  }
-  return used;
+  });
+  return operation.half === null ? used : new Set([...used, "cast"]); // which casts f32 workspaces
 }
 
 /** The first finding of the fuzzer in up to `cases` cases of each operation, with its case. */

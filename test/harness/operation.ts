@@ -156,19 +156,42 @@ export async function exactnessFault<P>(operation: Operation<P>, p: P, seed: num
   });
 }
 
-/**
- * Describes the operation's fault on random numbers: errors beyond the counted bound, or different bits in a second
- * run.
- */
-export async function boundFault<P>(
+/** A result of the device beside its definition. */
+export interface Comparison {
+  /** "output" or "gradient of input 0" */
+  readonly name: string;
+  /** The largest difference; NaN if a number is NaN. */
+  readonly difference: number;
+  /** A violation of the bound, in words; null if there is none. */
+  readonly excess: string | null;
+}
+
+/** Compares the operation's results on random numbers with their float64 definitions. */
+export async function compareResults<P>(
   operation: Operation<P>,
   p: P,
   seed: number,
   dtype: FloatDType,
-): Promise<string | null> {
-  const { inputs, gradOutput } = valuesOf(operation, p, seed, false, dtype);
+): Promise<readonly Comparison[]> {
+  return comparisonsOf(operation, p, dtype, await drawnResults(operation, p, seed, dtype));
+}
+
+interface Drawn extends ReturnType<typeof valuesOf> {
+  readonly got: Results;
+}
+
+async function drawnResults<P>(operation: Operation<P>, p: P, seed: number, dtype: FloatDType): Promise<Drawn> {
+  const values = valuesOf(operation, p, seed, false, dtype);
   poison();
-  const got = await compute(operation, p, inputs, gradOutput, dtype);
+  return { ...values, got: await compute(operation, p, values.inputs, values.gradOutput, dtype) };
+}
+
+function comparisonsOf<P>(
+  operation: Operation<P>,
+  p: P,
+  dtype: FloatDType,
+  { inputs, gradOutput, got }: Drawn,
+): readonly Comparison[] {
   const absolute = (a: Float32Array) => a.map(Math.abs);
   const magnitudes = operation.magnitudes?.(p, inputs, gradOutput) ?? {
     output: operation.forward(p, inputs.map(absolute)),
@@ -186,12 +209,28 @@ export async function boundFault<P>(
   // Values beyond the range of f16 are correctly infinite.
   const stored = (a: Numbers) =>
     dtype === "f16" ? Float64Array.from(a, (x) => Math.min(Math.max(x, -LARGEST_F16), LARGEST_F16)) : a;
-  const fault = firstFault(got, (name, numbers, i) => {
+  return namedResults(got).map(([name, numbers, i]) => {
     const [wanted, magnitude] = i === null ? [want.output, magnitudes.output] : [want.grads[i]!, magnitudes.grads[i]!];
     const excess = excessOf(stored(numbers), stored(wanted), allowed(wanted, magnitude), 1, dtype);
-    return excess && `${name}${excess}`;
+    const difference = numbers.reduce((most, x, n) => Math.max(most, Math.abs(x - wanted[n]!)), 0);
+    return { name, difference, excess: excess && `${name}${excess}` };
   });
-  if (fault) return fault;
+}
+
+/**
+ * Describes the operation's fault on random numbers: errors beyond the counted bound, or different bits in a second
+ * run.
+ */
+export async function boundFault<P>(
+  operation: Operation<P>,
+  p: P,
+  seed: number,
+  dtype: FloatDType,
+): Promise<string | null> {
+  const drawn = await drawnResults(operation, p, seed, dtype);
+  const { inputs, gradOutput, got } = drawn;
+  const wrong = comparisonsOf(operation, p, dtype, drawn).find(({ excess }) => excess !== null);
+  if (wrong) return wrong.excess;
   poison();
   const again = await compute(operation, p, inputs, gradOutput, dtype);
   return firstFault(again, (name, numbers, i) => {
@@ -242,14 +281,16 @@ export async function withForm<T>(form: string, work: () => Promise<T>): Promise
   }
 }
 
-function firstFault(
-  { output, grads }: Results,
+/** Results with their names, and the index of a gradient's input. */
+const namedResults = ({ output, grads }: Results): readonly (readonly [string, Float32Array, number | null])[] => [
+  ["output", output, null],
+  ...grads.map((grad, i) => [`gradient of input ${i}`, grad, i] as const),
+];
+
+const firstFault = (
+  results: Results,
   faultOf: (name: string, numbers: Float32Array, grad: number | null) => string | null,
-): string | null {
-  return (
-    faultOf("output", output, null) ??
-    grads.reduce<string | null>((fault, grad, i) => fault ?? faultOf(`gradient of input ${i}`, grad, i), null)
-  );
-}
+): string | null =>
+  namedResults(results).reduce<string | null>((fault, [name, numbers, i]) => fault ?? faultOf(name, numbers, i), null);
 
 const bitsOf = (a: Float32Array): Uint32Array => new Uint32Array(a.buffer, a.byteOffset, a.length);

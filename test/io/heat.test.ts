@@ -28,7 +28,7 @@ function inspectionOf(
 ): HeatMap {
   const placement = placementOf(resize, { width, height }, { width: SIZE, height: SIZE });
   const map = Float32Array.from({ length: SIZE * SIZE }, (_, i) => 8 * valueAt(i % SIZE, Math.floor(i / SIZE)));
-  return { map, size: SIZE, photograph: { width, height }, placement, heat: [1, 8] };
+  return { map, size: { width: SIZE, height: SIZE }, photograph: { width, height }, placement, heat: [1, 8] };
 }
 
 /** `paintHeat` by its definition: colours times alpha and alpha are enlarged bilinearly, then laid over the pixel. */

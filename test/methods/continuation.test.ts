@@ -5,7 +5,7 @@ import { synthesise } from "../../src/data/synthetic.ts";
 import { continueTraining } from "../../src/detection/continue_training.ts";
 import type { AddedImage, EarlierTraining, ImageRecord } from "../../src/detection/continuation.ts";
 import type { Detector } from "../../src/detection/detector.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { encodeDetector } from "../../src/detection/model_file.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { TrainingOptions } from "../../src/detection/training_options.ts";
@@ -56,8 +56,13 @@ async function* eachOf<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
 }
 
-const optionsOf = (method: MethodName, more: object): TrainingOptions =>
-  ({ method, inputSize: SIZE, seed: 7, ...SMALL[method], ...more });
+const optionsOf = (method: MethodName, more: object): TrainingOptions => ({
+  method,
+  inputSize: SIZE,
+  seed: 7,
+  ...SMALL[method],
+  ...more,
+});
 
 async function train(images: readonly TrainingImage[], options: TrainingOptions) {
   const training = await Training.begin(device, eachOf(images), options);

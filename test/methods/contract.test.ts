@@ -4,7 +4,7 @@ import { synthesise } from "../../src/data/synthetic.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import { estimateMemory, inferenceBytes, planMemoryModel, trainingBytes } from "../../src/detection/memory_estimate.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { TrainingStep } from "../../src/detection/training_options.ts";
 import { TRAINING_OPTIONS, type TrainingOptions } from "../../src/detection/training_options.ts";

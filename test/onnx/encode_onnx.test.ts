@@ -6,7 +6,7 @@ import { callsOf } from "../../src/autograd/listing.ts";
 import { synthesise } from "../../src/data/synthetic.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import type { Inspection } from "../../src/detection/inspection.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { HingeJoins } from "../../src/methods/grad/hinges.ts";
 import { GRAD_OPTIONS, type GradOptions } from "../../src/methods/grad/options.ts";

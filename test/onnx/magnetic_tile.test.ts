@@ -4,7 +4,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "vitest";
 import type { DecodedImage } from "../../src/io/image.ts";
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import { openWeights } from "../../src/node/weights.ts";
 import { readDataset } from "../../src/node/dataset.ts";

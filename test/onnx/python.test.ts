@@ -6,6 +6,9 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { expect, test } from "vitest";
+import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
+import { decodeSafetensors, encodeSafetensors } from "../../src/io/safetensors.ts";
+import type { Scoring } from "../../src/methods/method.ts";
 import { decodeImage } from "../../src/node/images.ts";
 import { encodeOnnx } from "../../src/onnx/encode_onnx.ts";
 import { RESIZES } from "../../src/io/placement.ts";
@@ -18,7 +21,8 @@ const PYTHON = ["/usr/bin/python3", "python3"].find(
   (python) => spawnSync(python, ["-c", "import numpy, onnx, PIL"]).status === 0,
 );
 const STAND_IN = new URL("./python", import.meta.url).pathname;
-const [, program] = /```python\n([^]*?)```/.exec(readFileSync(new URL("../../docs/onnx.md", import.meta.url), "utf8"))!;
+const page = readFileSync(new URL("../../docs/onnx.md", import.meta.url), "utf8");
+const [program, ofTiles] = [...page.matchAll(/```python\n([^]*?)```/g)].map(([, source]) => source!);
 const folder = await temporaryFolder();
 const env = { ...process.env, PYTHONPATH: STAND_IN };
 
@@ -175,3 +179,39 @@ test.skipIf(PYTHON === undefined).each(RESIZES)(
     detector.release();
   },
 );
+
+test
+  .skipIf(PYTHON === undefined)
+  .each<Scoring["image"]>([
+    { kind: "windowMean", side: 16 },
+    { kind: "topShare", share: 0.01 },
+    { kind: "max" },
+    { kind: "cells" },
+  ])("the Python program of tiles scores photographs as bigrid does: %j", async (image) => {
+  const at = (name: string) => join(folder, image.kind, name);
+  await mkdir(at(""), { recursive: true });
+  const whole = await madeUpDetector(device, 64, { decoder: "tiny" });
+  const { tensors, metadata } = decodeSafetensors(await encodeDetector(whole), "model");
+  const { input, scoring, ...config } = whole.config;
+  const tiled = { ...config, input: { ...input, tiles: { tile: 71, overlap: 11 } }, scoring: { ...scoring, image } };
+  const file = encodeSafetensors({ tensors, metadata: { ...metadata, config: JSON.stringify(tiled) } });
+  const detector = await decodeDetector(device, file, "model");
+  await writeFile(at("model.onnx"), await encodeOnnx(detector));
+  await writeFile(at("photo.jpg"), await EXACT["rgb.png"]!());
+  const [inspection] = await detector.inspect(inputsOf([await decodeImage(at("photo.jpg"))]));
+  const lines = program!.trimEnd().split("\n").slice(0, -4);
+  const said = execFileSync(PYTHON!, ["-c", `${lines.join("\n")}\n${ofTiles!}`], {
+    cwd: at(""),
+    env,
+    encoding: "utf8",
+  });
+  const [, verdict, calibrated, peak, x, y] = /^(good|defective) ([\d.e-]+), peak ([\d.e-]+) at (\d+),(\d+)\n$/.exec(
+    said,
+  )!;
+  expect(verdict).toBe(inspection!.calibrated > 0.5 ? "defective" : "good");
+  expect(Math.abs(Number(calibrated) / inspection!.calibrated - 1)).toBeLessThan(1e-4);
+  expect(Math.abs(Number(peak) / inspection!.peak - 1)).toBeLessThan(1e-4);
+  expect(inspection!.map[Number(y) * inspection!.size.width + Number(x)]! / inspection!.peak).toBeCloseTo(1, 4);
+  whole.release();
+  detector.release();
+});

@@ -1,9 +1,5 @@
-import { createReadStream } from "node:fs";
 import { cp, mkdir, readFile, symlink, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
-import { once } from "node:events";
-import type { AddressInfo } from "node:net";
-import { extname, join, normalize } from "node:path";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import type { Page } from "playwright-core";
@@ -15,12 +11,13 @@ import { saveDetector } from "../../src/node/detector_file.ts";
 import { encodePng } from "../../src/node/images.ts";
 import { device } from "../harness/device.ts";
 import { madeUpDetector, madeUpPicture } from "../harness/made_up_detector.ts";
+import { serveFolder } from "../harness/static_server.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
+import { blocksOf } from "../docs/pages.ts";
 import { complaintsOf, executablePath, launch } from "./chromium.ts";
 import { inputsOf } from "../harness/inputs.ts";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
-const TYPES: Readonly<Record<string, string>> = { ".html": "text/html", ".js": "text/javascript" };
 
 describe("bundles for pages", () => {
   const KILOBYTE = 1000;
@@ -37,10 +34,10 @@ describe("bundles for pages", () => {
     for (const when of ["at once", "later"] as const) expect(await importsOf("core.min.js", when)).toEqual([]);
   });
 
-  test("bigrid.min.js is one file, and loads a method's or ONNX's when it is used: at most 130 kB gzipped together", async () => {
+  test("bigrid.min.js is one file, and loads a method's, ONNX's or that of dataset layouts when it is used: at most 130 kB gzipped together", async () => {
     const base = await sizeOf("bigrid.min.js");
     expect(await importsOf("bigrid.min.js", "at once")).toEqual([]);
-    const parts = [...METHOD_NAMES, "encode_onnx"].map((name) => `./bigrid.min/${name}.js`);
+    const parts = [...METHOD_NAMES, "encode_onnx", "recognise"].map((name) => `./bigrid.min/${name}.js`);
     expect((await importsOf("bigrid.min.js", "later")).sort()).toEqual([...parts].sort());
     for (const part of parts) {
       expect(await importsOf(part, "at once")).toEqual(["../bigrid.min.js"]);
@@ -54,19 +51,11 @@ describe.skipIf(executablePath === undefined)(suite, () => {
   const servers: { close: () => void }[] = [];
   afterAll(() => servers.forEach((server) => server.close()));
 
-  /** Serves a folder's files on loopback. */
+  /** The address of a folder that is served. */
   async function serve(folder: string): Promise<string> {
-    const server = createServer(({ url }, response) => {
-      const path = normalize(new URL(url!, "http://localhost").pathname);
-      response.setHeader("content-type", TYPES[extname(path)] ?? "application/octet-stream");
-      createReadStream(join(folder, path))
-        .on("error", () => response.writeHead(404).end())
-        .pipe(response);
-    });
+    const { url, server } = await serveFolder(folder);
     servers.push(server);
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    return url.replace(/\/$/, "");
   }
 
   async function statusOf(
@@ -115,6 +104,20 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     const status = await statusOf(`${await serve(ROOT)}/examples/page/own_kernel.html`, /rate$|rror|WebGPU/);
     expect(status).toContain("softsign -0.5 0 0.75, its gradient 0.25 1 0.0625");
     expect(status).toMatch(/softsign\.forward<f32>: [1-9]\d* % of the memory's rate$/);
+  });
+
+  test("a page runs the program of the page on model files", async () => {
+    const [program] = blocksOf("docs/model_file.md").filter(({ code }) => code.includes('"bigrid/browser"'));
+    const folder = await temporaryFolder();
+    await saveDetector(await madeUpDetector(device, 64, { decoder: "tiny" }), folder);
+    await symlink(join(ROOT, "dist"), join(folder, "dist"));
+    const map = JSON.stringify({ imports: { "bigrid/browser": "/dist/browser.js" } });
+    const shown = 'document.getElementById("status").textContent = detector.config.method.name;';
+    await writeFile(
+      join(folder, "index.html"),
+      `<p id="status"></p><script type="importmap">${map}</script><script type="module">${program!.code}${shown}</script>`,
+    );
+    expect(await statusOf(`${await serve(folder)}/index.html`, /\S/)).toBe("grad");
   });
 
   test("a Vite app bundles the package and trains with its kernels", async () => {

@@ -202,7 +202,23 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     await visible("#camera");
     await page.check("#live");
     await page.waitForFunction(() => document.querySelectorAll("#results [data-score]").length === 1);
+    // frame after frame: the picture changes, its card stays, and the rate is told
+    const seen = new Set<string>();
+    for (let looks = 0; seen.size < 3 && looks < 400; looks++) {
+      seen.add(
+        await page
+          .locator("#results canvas")
+          .first()
+          .evaluate((canvas) => (canvas as HTMLCanvasElement).toDataURL()),
+      );
+      await page.waitForTimeout(50);
+    }
+    expect(seen.size).toBeGreaterThanOrEqual(3);
+    expect(await page.locator("#results li").count()).toBe(1);
+    const [, rate] = /^(\d+\.\d) frames a second$/.exec((await page.textContent("#rate"))!)!;
+    expect(Number(rate)).toBeGreaterThan(0);
     await page.uncheck("#live");
+    expect(await page.textContent("#rate")).toBe("");
     const before = await page.textContent("#good-count");
     await page.click("#shoot");
     await page.waitForFunction((text) => document.getElementById("good-count")!.textContent !== text, before);
@@ -234,6 +250,51 @@ describe.skipIf(executablePath === undefined)(suite, { timeout: HANGS }, () => {
     }
     const shaders = (await readdir("shaders")).filter((name) => name.endsWith(".wgsl"));
     expect(names).toEqual(shaders.map((name) => name.replace(".wgsl", "")).sort());
+  });
+
+  test("what one invocation owns is shown on a small example", async () => {
+    await page.click('#list a:text-is("pool")');
+    await page.click("#own");
+    await visible("#owned");
+    expect(await page.textContent("#owned-words")).toMatch(
+      /: invocation 0 of \d+, found by sending all others home\.$/,
+    );
+    expect(await page.locator("#owned-grids figcaption").allTextContents()).toEqual([
+      expect.stringMatching(/^input 0 \[.*\]: reads \d+ of \d+$/),
+      expect.stringMatching(/^output \[.*\]: writes [1-4] of \d+$/),
+    ]);
+  });
+
+  describe("code can be changed and tried", () => {
+    /** Replaces text in the editor, and tries what comes of it. */
+    const tryWith = async (from: string, to: string): Promise<string> => {
+      if (await page.isVisible("#edit")) await page.click("#edit");
+      const code = await page.inputValue("#editor");
+      expect(code).toContain(from);
+      await page.fill("#editor", code.replace(from, to));
+      await page.click("#try");
+      await page.waitForFunction(() => !/^(Running.*|)$/.test(document.getElementById("tried")!.textContent));
+      return (await page.textContent("#tried"))!;
+    };
+
+    test("against its definition, with the compiler's lines", async () => {
+      await page.click('#list a:text-is("mse_loss")');
+      await page.waitForFunction(() => /float64/i.test(document.getElementById("definition")!.textContent));
+      expect(await tryWith("", "")).toMatch(/^As defined\. .* ms before, .* ms now\.$/);
+      expect(await tryWith("struct Params", "strict Params")).toBe("It does not compile; the kernel before is in use.");
+      const line = (await page.inputValue("#editor")).split("\n").findIndex((text) => text.startsWith("strict")) + 1;
+      expect((await page.locator("#faults li").allTextContents())[0]).toMatch(new RegExp(`^line ${line} `));
+      expect(await tryWith("strict Params", "struct Params")).toContain("As defined.");
+      await page.click("#restore");
+      expect(await page.isVisible("#editor")).toBe(false);
+    });
+
+    test("a kernel of one's own, with its gradient", async () => {
+      await page.click('.list a[href="#your-own"]');
+      await page.waitForFunction(() => document.getElementById("after")!.dataset["shader"] === "your-own");
+      expect(await tryWith("", "")).toBe("As defined.");
+      expect(await tryWith("(denominator * denominator)", "denominator")).toBe("1 of 1 differ from their definition.");
+    });
   });
 
   test("rates are measured in the page, and saved as JSON", async () => {

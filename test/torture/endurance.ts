@@ -1,5 +1,5 @@
 // npm run endurance -- [--steps N] [--predictions N]: trains and inspects for long, and reports memory use
-import type { TrainingImage } from "../../src/detection/material.ts";
+import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import type { Device } from "../../src/runtime/device.ts";
 import { withArguments } from "../harness/command_line.ts";

@@ -150,8 +150,8 @@ export class Torture {
       "60",
       "--set",
       "leastResidual=10",
-      "--save-every",
-      "3",
+      "--set",
+      "saveEvery=3",
     ];
     return [
       "train",

@@ -8,9 +8,9 @@ import { wgsl } from "./vite_wgsl.mjs";
 
 const BUNDLES = { "core.min": "src/core.ts", "bigrid.min": "src/browser/index.ts" };
 
-/** Methods, what some of them need, and what ONNX does. */
+/** Methods, what some of them need, layouts of datasets, and what ONNX needs. */
 const LATER =
-  /\/(src\/(linalg|onnx|methods\/(?!parts\/)\w+)\/|src\/nn\/attention\.ts$|@bufbuild\/|\w+\/(conv_transpose2d|random_sets)\.)/;
+  /\/(src\/(linalg|onnx|methods\/(?!parts\/)\w+)\/|src\/nn\/attention\.ts$|src\/data\/layouts\/(?!layout\.ts)|@bufbuild\/|\w+\/(conv_transpose2d|random_sets)\.)/;
 const METHOD = /\/methods\/(\w+)\/method\.ts$/;
 
 /** Leaves out what command-line help prints of option tables: no page does, and they are over a hundredth of a file. */
@@ -34,6 +34,7 @@ for (const [fileName, entry] of Object.entries(BUNDLES)) {
       minify: true,
       lib: { entry, formats: ["es"], fileName },
       rolldownOptions: {
+        checks: { bundlerTimings: false },
         preserveEntrySignatures: "allow-extension",
         output: {
           minify: true,

@@ -49,7 +49,7 @@ export function addCalibrate(program: Command): void {
       const { falseReject, weights, json, format, strict = false, roi, ignore } = flags;
       const region = await readRegion({ roi, ignore });
       const model = await modelPath(run);
-      await using _claim = await claimShown({ files: [model] }, json);
+      await using _claim = await claimShown({ files: [model] }, json && "--json");
       const dataset = await openDataset(root, format, strict);
       const device = await openDevice();
       const sha256 = await hashFile(model);

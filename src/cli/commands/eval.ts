@@ -77,7 +77,7 @@ export function addEval(program: Command): void {
           report === false ? null : typeof report === "string" ? report : join(dirname(model), "report.html");
         await using _claim = await claimShown(
           { files: [...(reportPath === null ? [] : [reportPath]), ...(save ? [model] : [])] },
-          json,
+          json && "--json",
         );
         const dataset = await openDataset(root, format, strict);
         const device = await openDevice();

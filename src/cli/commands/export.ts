@@ -24,12 +24,12 @@ export function addExport(program: Command): void {
     .option("--json", "one JSON object: {model, bytes, inputSize, threshold}")
     .action(async (run: string, { out, weights, json }: ExportFlags) => {
       await modelPath(run);
-      await using _claim = await claimShown({ files: [out] }, json);
+      await using _claim = await claimShown({ files: [out] }, json && "--json");
       const detector = await loadDetector(await openDevice(), run, { weights });
       const file = await encodeOnnx(detector);
       await writeFileAtomic(out, file);
       const {
-        input: { size: inputSize },
+        input: { size: inputSize, tiles },
         method,
         calibration,
       } = detector.config;
@@ -38,8 +38,12 @@ export function addExport(program: Command): void {
       print(
         `${out}: method ${method.name} on ${sightOf(detector.config)}, ${(file.length / MEGABYTE).toFixed(1)} MB, ONNX opset 16`,
       );
+      if (tiles)
+        print(
+          `tiles  each image is a tile of ${tiles.tile} x ${tiles.tile} pixels of a photograph, of which neighbours share ${tiles.overlap}; docs/onnx.md has a Python program that cuts photographs and scores them`,
+        );
       print(
-        `takes  image: bytes of photographs, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`,
+        `takes  image: bytes of ${tiles ? "tiles" : "photographs"}, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`,
       );
       print(
         "gives  calibrated: above 0.5 a photograph is called defective; map: where; score, peak: in the method's units",

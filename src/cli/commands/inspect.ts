@@ -64,7 +64,7 @@ export function addInspect(program: Command): void {
         throw new OptionError(`--${idle === "inputSize" ? "size" : idle} has an effect with --suspects only`);
       const options = suspects ? { ...told, weights: await openTrainingWeights(told, weights) } : null;
       const dataset = await readDataset(root, { format });
-      await using _claim = await claimShown({ files: out === undefined ? [] : [out] }, json);
+      await using _claim = await claimShown({ files: out === undefined ? [] : [out] }, json && "--json");
       const bar = showProgress("Files", fileCount(dataset));
       const onProgress = ({ done }: { readonly done: number }): void => bar.update(done);
       const survey = await surveyDataset(dataset, pictureReader(root), { onProgress }).finally(() => bar.end());

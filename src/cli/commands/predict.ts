@@ -8,7 +8,8 @@ import { hashFile } from "../../node/files/hash.ts";
 import { listFolder } from "../../node/files/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
-import { isList, liesIn, listImages, readList } from "../predict/image_list.ts";
+import { liesIn, listImages } from "../predict/image_list.ts";
+import { isList, readList } from "../predict/name_list.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { percentOf, say } from "../terminal/say.ts";
 import { addPredictFlags, requireConsistent, type PredictFlags } from "../predict/flags.ts";
@@ -16,7 +17,9 @@ import type { InspectionOptions } from "../../node/inspection/pipeline.ts";
 import { advised, wantsLess } from "../../node/recovery.ts";
 import { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { claim, outputsOf, type Outputs } from "../predict/outputs.ts";
-import type { PredictionSettings } from "../predict/record.ts";
+import type { Counts, PredictionSettings } from "../predict/record.ts";
+import { describeSubmission, submitted } from "../predict/submission.ts";
+import { openFrames, predictFrames } from "../predict/frame_run.ts";
 import { predictList, watchFolder } from "../predict/runs.ts";
 import type { Region } from "../../detection/region.ts";
 import { hashRegion, readRegion, remarkOnRegion } from "../flags/region.ts";
@@ -28,13 +31,19 @@ export function addPredict(program: Command): void {
     .command("predict")
     .description("find defects in images: scores, verdicts, defects, heat maps, masks and tables")
     .argument("<run>", "folder that train wrote")
-    .argument("[images...]", 'files, folders, "patterns" such as "photos/**/*.png", - for a list on standard input');
+    .argument(
+      "[images...]",
+      'files, folders, "patterns" such as "photos/**/*.png", - for a list (or frames) on standard input',
+    );
   addPredictFlags(command).action(async (run: string, words: string[], flags: PredictFlags) => {
-    const outputs = outputsOf(flags, flags.shard ?? null);
-    requireConsistent(words, flags, outputs.journal !== null);
+    const named = outputsOf(flags, flags.shard ?? null);
+    requireConsistent(words, flags, named.journal !== null);
+    const outputs = flags.frames === undefined ? named : { ...named, journal: null }; // frames do not come again
     const model = await modelPath(run);
-    await using _claim = await claim(outputs, flags);
-    const images = flags.watch === undefined ? await findImages(words, flags, outputs) : null;
+    const printer = flags.frames !== undefined ? "--frames" : flags.json ? "--json" : false;
+    await using _claim = await claim(outputs, { shard: flags.shard, printer, submission: flags.submission });
+    const frames = flags.frames === undefined ? null : openFrames(words[0]!, flags.frames, flags);
+    const images = flags.watch === undefined && !frames ? await findImages(words, flags, outputs) : null;
     if (flags.watch !== undefined) {
       const undecodable = (await listFolder(flags.watch)).files.filter(isUndecodable);
       if (undecodable.length > 0) say(`left out: ${undecodableWords(undecodable)}`);
@@ -47,15 +56,17 @@ export function addPredict(program: Command): void {
     remarkOnRegion(run, detector.config.regions, region);
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false, say);
     const options = inspectionOptions(detector, flags, outputs, region);
-    const settings = await hashSettings(sha256, flags, options, images);
-    const limit = limitOf(flags, detector.config.calibration);
-    const counted =
-      images === null
-        ? watchFolder(kept, flags, outputs, options, settings)
-        : predictList(kept, images, flags, outputs, options, settings, limit);
-    const counts = await counted.catch((error: unknown) => {
+    const counted = async (): Promise<Counts> => {
+      if (frames) return predictFrames(kept, frames, flags, outputs, options);
+      const settings = await hashSettings(sha256, flags, options, images);
+      if (images === null) return watchFolder(kept, flags, outputs, options, settings);
+      const limit = limitOf(flags, detector.config.calibration);
+      return predictList(kept, images, flags, outputs, options, settings, limit);
+    };
+    const counts = await counted().catch((error: unknown) => {
       throw wantsLess(error) && !flags.autoBatch ? advised(error as Error, "--auto-batch does so by itself") : error;
     });
+    if (flags.submission !== undefined) say(await describeSubmission(flags.submission));
     if (flags.failOnDefect && counts.defective > 0) process.exitCode ??= DEFECT_FOUND;
   });
 }
@@ -72,7 +83,7 @@ const limitOf = ({ threshold }: PredictFlags, { falseReject }: Calibration): str
  */
 async function findImages(
   words: readonly string[],
-  { strict }: PredictFlags,
+  { strict, submission }: PredictFlags,
   outputs: Outputs,
 ): Promise<readonly string[]> {
   const named: string[] = [];
@@ -85,7 +96,10 @@ async function findImages(
     say(`skipped: cannot read ${path}: ${reason}`);
   }
   if (images.length === 0) throw new InputError("none of the inputs can be read");
-  return images;
+  if (submission === undefined) return images;
+  const own = [...submitted(images).keys()];
+  if (own.length < images.length) say(`left out: ${images.length - own.length} images of no private test set`);
+  return own;
 }
 
 function inspectionOptions(

@@ -46,7 +46,7 @@ export function addServe(program: Command): void {
       "127.0.0.1",
     )
     .option("--token-file <file>", "file with the secret token that clients must send")
-    .option("--batch <n>", "images per batch", wholeNumber(1), 8)
+    .option("--batch <n>", "images per batch, or tiles of an image", wholeNumber(1), 8)
     .option("--queue <n>", "images that may wait, and that a request may have", wholeNumber(1), 64)
     .option("--max-body <megabytes>", "size of a request's body", positiveNumber(2000), 32)
     .option("--max-pixels <megapixels>", "size of an image", positiveNumber(MAX_PIXELS / MEGABYTE), 50)

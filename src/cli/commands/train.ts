@@ -14,7 +14,6 @@ import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../flags/op
 import { percentOf, print, printLines, say } from "../terminal/say.ts";
 import { addRegionFlags, readRegion, regionWords, type RegionFlags } from "../flags/region.ts";
 import { trainThrough } from "../train/train_run.ts";
-import { wholeNumber } from "../flags/numbers.ts";
 
 interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<string, unknown>> {
   readonly out: string;
@@ -24,8 +23,6 @@ interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<str
   readonly strict?: boolean;
   readonly anomalies?: string;
   readonly resume?: boolean;
-  readonly saveEvery: number;
-  readonly autoBatch?: boolean;
 }
 
 const DATA = "Data:";
@@ -48,17 +45,8 @@ export async function addTrain(program: Command): Promise<void> {
   command
     .addOption(new Option("--out <run>", "folder for the model and its log").makeOptionMandatory().helpGroup(OUTPUT))
     .addOption(new Option("--resume", "continue an interrupted training in the same folder").helpGroup(OUTPUT))
-    .addOption(
-      new Option("--save-every <steps>", "steps between saved states, from which --resume continues")
-        .argParser(wholeNumber(1))
-        .default(100)
-        .helpGroup(OUTPUT),
-    )
-    .addOption(
-      new Option("--auto-batch", "if a batch does not fit in GPU memory, restart with half of it").helpGroup(OUTPUT),
-    )
     .action(async (dir: string | undefined, told: TrainCommandFlags) => {
-      const { out, format, strict = false, resume = false, saveEvery, autoBatch = false, from, add } = told;
+      const { out, format, strict = false, resume = false, from, add } = told;
       const root = add ?? dir;
       if ((from === undefined) !== (add === undefined))
         throw new OptionError("--from RUN and --add DIR go together: the run, and the good images that are new");
@@ -71,7 +59,7 @@ export async function addTrain(program: Command): Promise<void> {
       const found = await openDataset(root, format, strict);
       const dataset = earlier?.further(root, found) ?? found;
       await using _claim = await claimRun(out);
-      const options = await readTrainingOptions(told, from);
+      const { training: options, run } = await readTrainingOptions(told, from);
       const trainingOptions = async () => ({
         ...options,
         anomalies: anomalies === undefined ? null : await readAnomalies(anomalies, strict),
@@ -96,13 +84,12 @@ export async function addTrain(program: Command): Promise<void> {
       const through = {
         openDevice: open,
         trainingOptions,
-        autoBatch,
+        ...run,
         strict,
         resume,
         region,
         kept: keptFlags({ roi, ignore, anomalies }),
         ...(earlier && { from: earlier.source(told.weights) }),
-        saveEvery,
       };
       const trained = await trainThrough(root, dataset, out, through);
       const { detector, modelPath, seconds } = trained;

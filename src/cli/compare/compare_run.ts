@@ -158,8 +158,13 @@ export class CompareRun implements AsyncDisposable {
       const stored = await this.#complete(group);
       if (!stored) continue;
       this.#stored.set(key, stored);
-      for (const one of group)
-        ready.push({ ...one, features: stored, conditions: await this.#conditionsOf(one, stored) });
+      for (const one of group) {
+        // how many tiles there are is known when all images have been read
+        const planned = one.settings.input.tiles
+          ? await planContender(await this.device(), one, stored.trainingSamples)
+          : one;
+        ready.push({ ...planned, features: stored, conditions: await this.#conditionsOf(one, stored) });
+      }
     }
     const order = contenders.map(({ method }) => method.name);
     return ready.sort((a, b) => order.indexOf(a.method.name) - order.indexOf(b.method.name));

@@ -2,7 +2,8 @@ import { join } from "node:path";
 import type { DatasetClass, Item } from "../../data/dataset.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { Region } from "../../detection/region.ts";
-import { decodeImage } from "../../node/images.ts";
+import { closePicture } from "../../io/image.ts";
+import { decodeImage, openPicture } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { heatUrl, photographLayers, type Photograph } from "../report/layers.ts";
 import { say } from "../terminal/say.ts";
@@ -117,11 +118,16 @@ async function viewOf(
   item: Item,
   region: Region | null,
 ): Promise<{ readonly photograph: Photograph; readonly heat: string }> {
-  const image = await decodeImage(join(root, item.path));
-  const input = { image, region: region?.of(image, item.path, detector.config.input) ?? null };
-  const [inspection] = await detector.inspect([input]);
-  return {
-    photograph: await photographLayers(detector, root, item, image, PICTURE_SIDE),
-    heat: await heatUrl(inspection!),
-  };
+  const open = detector.config.input.tiles ? openPicture : decodeImage;
+  const image = await open(join(root, item.path));
+  try {
+    const input = { image, region: region?.of(image, item.path, detector.config.input) ?? null };
+    const [inspection] = await detector.inspect([input]);
+    return {
+      photograph: await photographLayers(detector, root, item, image, PICTURE_SIDE),
+      heat: await heatUrl(inspection!),
+    };
+  } finally {
+    await closePicture(image);
+  }
 }

@@ -3,10 +3,12 @@ import { join } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { calibratedScore, goodScoresOf } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
-import { BATCH } from "../../detection/evaluation.ts";
+import { imagesTogether } from "../../detection/evaluation.ts";
+import type { InputImage } from "../../detection/inspection.ts";
 import { estimateMemory } from "../../detection/memory_estimate.ts";
 import type { Region } from "../../detection/region.ts";
-import { decodeImage } from "../../node/images.ts";
+import { closePicture } from "../../io/image.ts";
+import { decodeImage, openPicture } from "../../node/images.ts";
 import type { Device } from "../../runtime/device.ts";
 import type { EvaluatedClass } from "../evaluate/evaluated.ts";
 import { packResampled, type MeasuredClass, type MeasuredMemory } from "./results.ts";
@@ -46,23 +48,29 @@ export async function imagesPerSecond(
   region: Region | null,
   requireGoingOn: () => void,
 ): Promise<number> {
-  const items = classes.flatMap(({ test }) => test).slice(0, BATCH);
-  const images = [];
-  for (const { path } of items) {
-    const image = await decodeImage(join(root, path));
-    images.push({ image, region: region?.of(image, path, detector.config.input) ?? null });
-  }
-  await detector.inspectEach(images);
-  const began = performance.now();
-  const seconds: number[] = [];
-  const isEnough = (): boolean => seconds.length >= LEAST_BATCHES && performance.now() - began >= 1000 * LEAST_SECONDS;
-  while (!isEnough() && seconds.length < MOST_BATCHES) {
-    requireGoingOn();
-    const started = performance.now();
+  const items = classes.flatMap(({ test }) => test).slice(0, imagesTogether(detector));
+  const images: Required<InputImage>[] = [];
+  const open = detector.config.input.tiles ? openPicture : decodeImage;
+  try {
+    for (const { path } of items) {
+      const image = await open(join(root, path));
+      images.push({ image, region: region?.of(image, path, detector.config.input) ?? null });
+    }
     await detector.inspectEach(images);
-    seconds.push((performance.now() - started) / 1000);
+    const began = performance.now();
+    const seconds: number[] = [];
+    const isEnough = (): boolean =>
+      seconds.length >= LEAST_BATCHES && performance.now() - began >= 1000 * LEAST_SECONDS;
+    while (!isEnough() && seconds.length < MOST_BATCHES) {
+      requireGoingOn();
+      const started = performance.now();
+      await detector.inspectEach(images);
+      seconds.push((performance.now() - started) / 1000);
+    }
+    return images.length / Math.min(...seconds);
+  } finally {
+    for (const { image } of images) await closePicture(image);
   }
-  return images.length / Math.min(...seconds);
 }
 
 /** Peak bytes of GPU buffers: to train on so many images, with their features, and to inspect one at a time. */

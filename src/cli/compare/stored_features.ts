@@ -3,17 +3,19 @@ import { join } from "node:path";
 import type { Dataset, DatasetClass, Item } from "../../data/dataset.ts";
 import { rawAssembly } from "../../detection/assembly.ts";
 import type { Detector } from "../../detection/detector.ts";
-import { BATCH } from "../../detection/evaluation.ts";
-import { createFeatureMaker, type TrainingImage } from "../../detection/material.ts";
+import { Cutter, isTiled } from "../../detection/cut.ts";
+import { imagesTogether } from "../../detection/evaluation.ts";
+import type { FeatureInspection, InspectionFailure } from "../../detection/inspection.ts";
+import { createFeatureMaker } from "../../detection/material.ts";
 import { planMemoryModel, type MemoryModel } from "../../detection/memory_estimate.ts";
-import type { Region } from "../../detection/region.ts";
-import { isEvenColour } from "../../io/image.ts";
+import type { PictureRegion, Region } from "../../detection/region.ts";
+import { ViewReader, type TrainingImage } from "../../detection/views.ts";
 import type { FeatureExtents } from "../../methods/method.ts";
 import { FeatureFile, stampOf, type KeptPicture } from "../../node/feature_file.ts";
 import type { RunImages } from "../../node/run_images.ts";
 import type { Device } from "../../runtime/device.ts";
 import { VERSION } from "../../runtime/version.ts";
-import { fromArray, release, toArray } from "../../tensor/tensor.ts";
+import { fromArray, release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import { readableImages } from "../dataset.ts";
 import { evaluateImage, type InspectItems } from "../evaluate/evaluate_run.ts";
 import { showProgress } from "../terminal/progress.ts";
@@ -57,7 +59,7 @@ export function featureKey(
   { settings, model }: Planned,
   { regionHash }: Pick<ImageSource, "regionHash">,
 ): string {
-  const { backbone, padding, weights, inputSize, resize } = settings;
+  const { backbone, padding, weights, inputSize, resize, input } = settings;
   return JSON.stringify({
     version: VERSION,
     adapter: device.adapter.description,
@@ -67,6 +69,7 @@ export function featureKey(
     assembly: rawAssembly(model.assembly),
     inputSize,
     resize,
+    ...(input.tiles && { tiles: input.tiles }),
     region: regionHash,
   });
 }
@@ -89,6 +92,8 @@ export class StoredFeatures {
   readonly images: string;
   /** Seconds that the features of the training images took. */
   readonly trainingSeconds: number;
+  /** The good images, or all of their tiles. */
+  readonly trainingSamples: number;
   readonly #file: FeatureFile;
   readonly #source: ImageSource;
   readonly #pictures: ReadonlyMap<string, KeptPicture>;
@@ -101,8 +106,9 @@ export class StoredFeatures {
     images: string,
   ) {
     [this.#file, this.#source, this.dataset, this.#pictures, this.images] = [file, source, dataset, pictures, images];
-    const trained = dataset.classes.flatMap(({ train }) => train.map(({ path }) => pictures.get(path)!.seconds));
-    this.trainingSeconds = trained.reduce((sum, seconds) => sum + seconds, 0);
+    const trained = dataset.classes.flatMap(({ train }) => train.map(({ path }) => pictures.get(path)!));
+    this.trainingSeconds = trained.reduce((sum, { seconds }) => sum + seconds, 0);
+    this.trainingSamples = trained.reduce((sum, { records }) => sum + records, 0);
   }
 
   /**
@@ -155,14 +161,15 @@ export class StoredFeatures {
   /** The good images, as a training takes them. */
   async *trainingImages({ settings }: Pick<Contender, "settings">): AsyncGenerator<TrainingImage> {
     const { root, region } = this.#source;
-    const input = { resize: settings.resize, size: settings.inputSize };
+    const { input } = settings;
     for (const { name: className, train } of this.dataset.classes) {
       for (const { path } of train) {
         const picture = this.#pictures.get(path)!;
         const name = join(root, path);
-        const image = await this.#file.read(picture);
-        const counted = region?.of(picture, name, input) ?? null;
-        yield { name, className, image, even: picture.even, region: counted };
+        const { width, height, even } = picture;
+        const tileFeatures = (nth: number): Promise<Float32Array> => this.#file.read(picture, nth);
+        const image = isTiled(input) ? { width, height, tileFeatures } : await this.#file.read(picture);
+        yield { name, className, image, even, region: region?.of(picture, name, input) ?? null };
       }
     }
   }
@@ -170,18 +177,14 @@ export class StoredFeatures {
   /** Inspects test images by their features. `requireGoingOn` is called before each batch. */
   inspect(detector: Detector, extents: FeatureExtents, requireGoingOn: () => void): InspectItems {
     const { root, region } = this.#source;
-    const { height, width, channels } = extents;
     const { input, calibration } = detector.config;
+    const inspectAll = isTiled(input) ? this.#inspectTiles : this.#inspectWhole;
     const batchOf = async (items: readonly Item[]) => {
-      const values = new Float32Array(items.length * height * width * channels);
-      for (const [i, { path }] of items.entries())
-        values.set(await this.#file.read({ path }), (i * values.length) / items.length);
       const images = items.map(({ path }) => {
         const image = this.#pictures.get(path)!;
         return { image, region: region?.of(image, join(root, path), input) ?? null };
       });
-      const features = fromArray(detector.device, [items.length, height, width, channels], values);
-      const outcomes = await detector.inspectEachFeatures(features, { images }).finally(() => release(features));
+      const outcomes = await inspectAll.call(this, detector, extents, images);
       return Promise.all(
         items.map((item, i) => {
           const { image, region } = images[i]!;
@@ -197,18 +200,62 @@ export class StoredFeatures {
         }),
       );
     };
+    const together = imagesTogether(detector);
     return async function* (items) {
-      for (let first = 0; first < items.length; first += BATCH) {
+      for (let first = 0; first < items.length; first += together) {
         requireGoingOn();
-        yield batchOf(items.slice(first, first + BATCH));
+        yield batchOf(items.slice(first, first + together));
       }
     };
+  }
+
+  async #inspectWhole(detector: Detector, extents: FeatureExtents, images: readonly Part[]): Promise<Outcomes> {
+    const features = await this.#featuresOf(
+      detector,
+      extents,
+      images.map(({ image }) => [image, 0] as const),
+    );
+    return detector.inspectEachFeatures(features, { images }).finally(() => release(features));
+  }
+
+  async #inspectTiles(detector: Detector, extents: FeatureExtents, images: readonly Part[]): Promise<Outcomes> {
+    const outcomes: (FeatureInspection | InspectionFailure)[] = [];
+    for (const { image, region } of images) {
+      const read = (first: number, count: number): Promise<Tensor> =>
+        this.#featuresOf(
+          detector,
+          extents,
+          Array.from({ length: count }, (_, i) => [image, first + i] as const),
+        );
+      outcomes.push(await detector.inspectTiledFeatures({ image, region, read }));
+    }
+    return outcomes;
+  }
+
+  /** Features of pictures, or of their nth tiles, `[N, H, W, C]`. */
+  async #featuresOf(
+    { device }: Detector,
+    { height, width, channels }: FeatureExtents,
+    records: readonly (readonly [picture: KeptPicture, nth: number])[],
+  ): Promise<Tensor> {
+    const values = new Float32Array(records.length * height * width * channels);
+    for (const [i, [picture, nth]] of records.entries())
+      values.set(await this.#file.read(picture, nth), (i * values.length) / records.length);
+    return fromArray(device, [records.length, height, width, channels], values);
   }
 
   async close(): Promise<void> {
     await this.#file.close();
   }
 }
+
+/** A picture and the part of it that counts. */
+interface Part {
+  readonly image: KeptPicture;
+  readonly region: PictureRegion | null;
+}
+
+type Outcomes = readonly (FeatureInspection | InspectionFailure)[];
 
 /** Computes features of images that a file has not; names those that cannot be read, and leaves them out. */
 async function addMissing(
@@ -224,8 +271,9 @@ async function addMissing(
   for (const { path } of all) stamps.set(path, await stampOf(join(root, path)).catch(() => ""));
   const missing = all.filter(({ path }) => !unusable.has(path) && !file.find(path, stamps.get(path)!));
   if (missing.length === 0) return;
-  const input = { resize: settings.resize, size: settings.inputSize };
+  const { input } = settings;
   const maker = await createFeatureMaker(device, settings);
+  const reader = new ViewReader(device, maker, isTiled(input) ? new Cutter(input) : null);
   const bar = showProgress(title, all.length);
   let done = all.length - missing.length;
   bar.update(done);
@@ -234,20 +282,29 @@ async function addMissing(
     const images = readableImages(
       missing,
       ({ path }) => join(root, path),
-      strict,
+      { strict, inParts: isTiled(input) },
       () => bar.update(++done),
     );
     for await (const { item, image } of images) {
       requireGoingOn();
       const { path } = item;
-      const counted = region?.of(image, join(root, path), input);
-      const tensor = maker.rawOf([counted?.shown(image) ?? image]);
-      const features = await toArray(tensor);
-      release(tensor);
+      const name = join(root, path);
+      const counted = region?.of(image, name, input) ?? null;
+      let even = true;
+      const features = async function* (): AsyncGenerator<Float32Array> {
+        const one = { image, region: counted };
+        for await (const view of reader.views(one, reader.cutOf(one, name))) {
+          even &&= view.isEven;
+          const values = toArray(view.features);
+          release(view.features);
+          yield await values;
+        }
+      };
       const { width, height } = image;
-      const even = isEvenColour(counted?.shown(image) ?? image);
-      const seconds = (performance.now() - before) / 1000;
-      await file.add({ path, stamp: stamps.get(path)!, width, height, even, seconds }, features);
+      await file.add(features(), () => {
+        const seconds = (performance.now() - before) / 1000;
+        return { path, stamp: stamps.get(path)!, width, height, even, seconds };
+      });
       bar.update(++done);
       before = performance.now();
     }

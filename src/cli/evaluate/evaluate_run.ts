@@ -1,13 +1,13 @@
 import { basename, join } from "node:path";
 import type { Dataset, Item } from "../../data/dataset.ts";
-import { batchesOf, type DecodedImage } from "../../io/image.ts";
+import { batchesOf, type Picture } from "../../io/image.ts";
 import { proCurve } from "../../metrics/aupro.ts";
 import { intervalsOf, LEVEL, meanResampled, type Intervals } from "../../metrics/bootstrap.ts";
 import type { Curve } from "../../metrics/curve.ts";
 import { Evaluation, type Evaluated, type EvaluationOptions, type ScoredImage } from "../../metrics/evaluate.ts";
 import { meanMetrics, type Metrics } from "../../metrics/metrics.ts";
 import { precisionRecallCurve, rocCurve } from "../../metrics/ranking.ts";
-import { BATCH, scoredImage } from "../../detection/evaluation.ts";
+import { imagesTogether, scoredImage } from "../../detection/evaluation.ts";
 import type { Detector } from "../../detection/detector.ts";
 import type { Inspection, InspectionFailure } from "../../detection/inspection.ts";
 import { decodeMasks } from "../../node/images.ts";
@@ -143,13 +143,15 @@ export async function evaluateRun(
   };
 }
 
-type Read = { readonly item: Item; readonly image: DecodedImage };
+type Read = { readonly item: Item; readonly image: Picture };
 
 /** Decodes and inspects photographs. */
 const inspectPhotographs = (detector: Detector, root: string, strict: boolean, region: Region | null): InspectItems =>
   async function* (items, onSkip) {
-    const read = readableImages(items, ({ path }) => join(root, path), strict, onSkip);
-    for await (const batch of batchesOf(read, BATCH)) yield evaluateBatch(detector, root, batch, region);
+    const options = { strict, inParts: detector.config.input.tiles !== undefined };
+    const read = readableImages(items, ({ path }) => join(root, path), options, onSkip);
+    for await (const batch of batchesOf(read, imagesTogether(detector)))
+      yield evaluateBatch(detector, root, batch, region);
   };
 
 /** Inspects a few test images together. An image that fails has its error in place of the outcome. */
@@ -193,9 +195,9 @@ export async function evaluateImage(
   const mask = await tried(() =>
     decodeMasks(
       item.masks.map((path) => join(root, path)),
-      size,
-      size,
-      (picture) => detector.placementOf(picture),
+      size.width,
+      size.height,
+      (picture) => detector.placementOf(picture, size),
     ),
   );
   if (mask instanceof InputError) return { item, outcome: mask };

@@ -3,8 +3,11 @@ import type { Item } from "../../data/dataset.ts";
 import { logLevels, shownPart } from "../../io/heat.ts";
 import { calibratedScore, goodScoresOf, steepnessOf, type GoodScores } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
+import { inputWords } from "../../detection/input.ts";
 import type { Inspection } from "../../detection/inspection.ts";
-import { decodeImage, encodePng } from "../../node/images.ts";
+import { closePicture } from "../../io/image.ts";
+import { shrunkMap } from "../../io/shrink.ts";
+import { decodeImage, encodePng, openPicture } from "../../node/images.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { VERSION } from "../../runtime/version.ts";
 import { shownName } from "./evaluate_run.ts";
@@ -12,7 +15,7 @@ import type { EvaluatedClass, EvaluatedRun, EvaluatedImage } from "./evaluated.t
 import { percentOf, say } from "../terminal/say.ts";
 import type { Region } from "../../detection/region.ts";
 import { dataUrl } from "../report/html.ts";
-import { heatUrl, photographLayers } from "../report/layers.ts";
+import { heatUrl, photographLayers, SHOWN_MAP } from "../report/layers.ts";
 import { renderReport, type ReportCurve, type ReportData } from "../report/report.ts";
 import type { LossCurve } from "../train/train_run.ts";
 
@@ -138,16 +141,22 @@ async function renderLayers(
   region: Region | null,
   mapRange: readonly [number, number],
 ): Promise<Layers> {
-  const image = await decodeImage(join(root, item.path));
-  const input = { image, region: region?.of(image, item.path, detector.config.input) ?? null };
-  const [inspection] = (await detector.inspect([input])) as [Inspection];
-  const { width, height } = inspection.placement.target;
-  const levels = logLevels(shownPart(inspection), width, height, mapRange);
-  return {
-    ...(await photographLayers(detector, root, item, image, PICTURE_SIDE)),
-    heat: await heatUrl(inspection),
-    map: dataUrl("png", await encodePng(levels, width, height)),
-  };
+  const open = detector.config.input.tiles ? openPicture : decodeImage;
+  const image = await open(join(root, item.path));
+  try {
+    const input = { image, region: region?.of(image, item.path, detector.config.input) ?? null };
+    const [inspection] = (await detector.inspect([input])) as [Inspection];
+    const shown = shrunkMap(inspection, SHOWN_MAP);
+    const { width, height } = shown.placement.target;
+    const levels = logLevels(shownPart(shown), width, height, mapRange);
+    return {
+      ...(await photographLayers(detector, root, item, image, PICTURE_SIDE)),
+      heat: await heatUrl(inspection),
+      map: dataUrl("png", await encodePng(levels, width, height)),
+    };
+  } finally {
+    await closePicture(image);
+  }
 }
 
 /**
@@ -183,7 +192,7 @@ function modelConfiguration({
     ["Backbone", "pixels" in assembly ? "none" : backbone.name],
     ...(backbone.weights === null ? [] : [["Backbone's SHA-256", backbone.weights] as const]),
     ["Stages", "pixels" in assembly ? "none: the method sees pixels" : assembly.stages.join(", ")],
-    ["Input", `${input.size} x ${input.size} pixels, ${input.resize}`],
+    ["Input", inputWords(input)],
     ["Method", method.name],
     ...summary,
     ["Expected false rejects", `${percentOf(calibration.falseReject)} of good images`],

@@ -13,7 +13,8 @@ import { DEFAULT_METHOD, loadMethod, METHOD_NAMES, type MethodName } from "../..
 import { openWeights } from "../../node/weights.ts";
 import { cachedWeights } from "../../node/hub.ts";
 import { InputError, OptionError } from "../../runtime/errors.ts";
-import { defaultInWords, type OptionSpec, type OptionTable } from "../../runtime/option_table.ts";
+import { defaultInWords, resolveOptions, type OptionSpec, type OptionTable } from "../../runtime/option_table.ts";
+import { RUN_OPTIONS, type RunOptions } from "../train/run_options.ts";
 import {
   addOptionFlags,
   collectSettings,
@@ -41,7 +42,7 @@ export interface TrainFlags {
 
 const MODEL = "Model:";
 const TRAINING = "Training:";
-const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize"];
+const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize", "tile", "overlap"];
 
 const SETS_METHOD = "method=";
 
@@ -107,7 +108,7 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
 
 /** The options that have no flag, for help. */
 function otherOptions({ title, options }: Method): string {
-  const all: OptionTable = { ...TRAINING_OPTIONS, ...options };
+  const all: OptionTable = { ...TRAINING_OPTIONS, ...options, ...RUN_OPTIONS };
   const rare = Object.entries(all).filter(([, { frequent }]) => !frequent);
   const width = Math.max(...rare.map(([name]) => name.length));
   const lines = rare.map(
@@ -118,7 +119,7 @@ function otherOptions({ title, options }: Method): string {
 }
 
 /**
- * Reads a command line's training options: flags override `--set`, which overrides `--config`.
+ * Reads a command line's options of the training and of its run: flags override `--set`, which overrides `--config`.
  * @param from run that training goes on from, whose options no flag contradicts; null: none
  * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that
  * cannot be read
@@ -126,28 +127,36 @@ function otherOptions({ title, options }: Method): string {
 export async function readTrainingOptions(
   flags: TrainFlags & Readonly<Record<string, unknown>>,
   from: string | null = null,
-): Promise<ContinuationOptions> {
+): Promise<{ readonly training: ContinuationOptions; readonly run: RunOptions }> {
   if (from !== null && flags.config !== undefined)
     throw new OptionError(`--config does not go with --from: ${join(from, CONFIG_FILE)} has the options; leave it out`);
   const file = from === null ? flags.config : join(from, CONFIG_FILE);
   const configured = file === undefined ? {} : await readConfiguration(file);
-  const named = methodNamed(flags["method"], flags.set ?? [], configured) ?? DEFAULT_METHOD;
-  if (from !== null) requireAgreement(from, configured, { method: named }, TRAINING_OPTIONS);
-  const method = await loadMethod(typeof named === "string" ? named : JSON.stringify(named));
+  const name = methodNamed(flags["method"], flags.set ?? [], configured) ?? DEFAULT_METHOD;
+  if (from !== null) requireAgreement(from, configured, { method: name }, TRAINING_OPTIONS);
+  const method = await loadMethod(typeof name === "string" ? name : JSON.stringify(name));
   const tables = [
     ["training", from === null ? TRAINING_OPTIONS : { ...TRAINING_OPTIONS, ...CONTINUATION_OPTIONS }],
     [`method ${method.name}`, method.options],
+    ["train", RUN_OPTIONS],
   ] as const;
   const { weights: configuredWeights, ...told } = configured;
+  const isOfRun = ([one]: readonly [string, unknown]): boolean => Object.hasOwn(RUN_OPTIONS, one);
+  const set = Object.entries(valuesOfSettings(flags.set ?? [], tables));
   const given = {
-    ...valuesOfSettings(flags.set ?? [], tables),
+    ...Object.fromEntries(set.filter((one) => !isOfRun(one))),
     ...valuesOfFlags(TRAINING_OPTIONS, flags),
     ...valuesOfFlags(method.options, flags),
   };
   if (from !== null) requireAgreement(from, told, given, { ...TRAINING_OPTIONS, ...method.options });
-  const options = { ...told, ...given, method: method.name } as ContinuationOptions;
+  const named = Object.entries(told);
+  const ofTraining = Object.fromEntries(named.filter((one) => !isOfRun(one)));
+  const training = { ...ofTraining, ...given, method: method.name } as ContinuationOptions;
   const weights = flags.weights ?? (typeof configuredWeights === "string" ? configuredWeights : undefined);
-  return { ...options, weights: await openTrainingWeights(options, weights) };
+  return {
+    training: { ...training, weights: await openTrainingWeights(training, weights) },
+    run: resolveOptions("train", RUN_OPTIONS, Object.fromEntries([...named, ...set].filter(isOfRun))),
+  };
 }
 
 /** Options that a training may change which goes on from a run, besides those of speed and memory. */

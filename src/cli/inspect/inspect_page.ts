@@ -6,13 +6,13 @@ import { decodeImage, decodeMasks, encodeJpeg, encodePng } from "../../node/imag
 import { InputError } from "../../runtime/errors.ts";
 import { PAGE_STYLE } from "../report/page/page.ts";
 import type { Method } from "../../methods/method.ts";
-import { maskContour } from "../../io/heat.ts";
+import { maskContour } from "../../io/contour.ts";
 import { sizeWithin } from "../../io/placement.ts";
 import { printable } from "../../io/printable.ts";
 import { dataUrl, escapedText } from "../report/html.ts";
 import ownStyle from "./inspect_page.css?raw";
 import { suspectsSection } from "./suspects.ts";
-import { COLUMNS, countsOf, detailsOf, findingsOf, totalOf } from "./inspect_text.ts";
+import { adviceOf, COLUMNS, countsOf, detailsOf, findingsOf, totalOf } from "./inspect_text.ts";
 
 const THUMBNAIL_SIDE = 320; // pixels, of the longer side
 // Shown of a class: to learn from, good to test, of each defect, of so many defects.
@@ -95,11 +95,11 @@ ${parts.join("\n")}
 
 function findingList(survey: Survey, severity: "problem" | "remark"): string {
   return findingsOf(survey, severity)
-    .map(({ message, advice, paths }) => {
+    .map(({ kind, message, advice, paths }) => {
       const summary = paths.length === 1 ? "Which one" : `All ${paths.length}`;
       const list = `<ul class="paths">${paths.map((path) => `<li>${escapedText(path)}</li>`).join("")}</ul>`;
       const files = paths.length === 0 ? "" : `<details><summary>${summary}</summary>${list}</details>`;
-      const words = `<p><b>${escapedText(message)}</b></p><p class="soft">${escapedText(advice)}</p>`;
+      const words = `<p><b>${escapedText(message)}</b></p><p class="soft">${escapedText(adviceOf({ kind, advice }))}</p>`;
       return `<div class="finding ${severity}">${words}${files}</div>`;
     })
     .join("");

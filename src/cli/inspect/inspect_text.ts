@@ -100,8 +100,12 @@ export function detailsOf({
 
 const sizeText = ({ width, height }: Size): string => `${width}x${height}`;
 
-function findingLines({ message, advice, paths }: Finding): string[] {
+/** A finding's advice, with the flag that follows it. */
+export const adviceOf = ({ kind, advice }: Pick<Finding, "kind" | "advice">): string =>
+  kind === "large-images" ? `${advice} (train --tile 448)` : advice;
+
+function findingLines({ kind, message, advice, paths }: Finding): string[] {
   const more = paths.length - MOST_PATHS;
   const shown = more > 1 ? [...paths.slice(0, MOST_PATHS), `and ${more} more (--json lists them all)`] : paths;
-  return [`  - ${message}`, `    ${advice}`, ...shown.map((path) => `      ${path}`)];
+  return [`  - ${message}`, `    ${adviceOf({ kind, advice })}`, ...shown.map((path) => `      ${path}`)];
 }

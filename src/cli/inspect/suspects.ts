@@ -1,6 +1,7 @@
 import { join, relative } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import { findSuspects, type RankedImage, type SuspectOptions } from "../../detection/find_suspects.ts";
+import type { DetectorInput } from "../../detection/input.ts";
 import { TRAINING_OPTIONS } from "../../detection/training_options.ts";
 import { paintHeat } from "../../io/heat.ts";
 import { placementOf, sizeWithin } from "../../io/placement.ts";
@@ -20,7 +21,7 @@ const HEAT = [0.7, 1.8] as const;
 /** Ranks a dataset's good images: those least like the others first; names are paths below `root`. */
 export async function rankSuspects(root: string, dataset: Dataset, options: SuspectOptions): Promise<RankedImage[]> {
   const total = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-  const input = { resize: "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default } as const;
+  const input: DetectorInput = { resize: "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
   const bars = new Bars();
   const device = await openDevice();
   try {
@@ -58,8 +59,9 @@ export async function suspectsSection(root: string, ranked: readonly RankedImage
 async function card(root: string, { name, ratio, cells, side }: RankedImage, longer: number): Promise<string> {
   const photograph = await decodeImage(join(root, name));
   const { width, height } = sizeWithin(photograph, longer);
-  const placement = placementOf("stretch", photograph, { width: side, height: side });
-  const painted = paintHeat(photograph, { map: cells, size: side, photograph, placement, heat: HEAT });
+  const size = { width: side, height: side };
+  const placement = placementOf("stretch", photograph, size);
+  const painted = paintHeat(photograph, { map: cells, size, photograph, placement, heat: HEAT });
   const place = escapedText(name);
   return (
     `<li class="card"><div class="frame"><img src="${dataUrl("jpeg", await encodeJpeg(painted, width, height))}" alt="${place}, warm where it is unlike the others"></div>` +

@@ -1,12 +1,16 @@
 import { InvalidArgumentError, type Command } from "commander";
+import { parseFrames, type FramesFlag } from "./frame_forms.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { fractionOf, positiveNumber, wholeNumber } from "../flags/numbers.ts";
 import { HALF_HELP, WEIGHTS_HELP } from "../flags/options.ts";
 import { addRegionFlags, type RegionFlags } from "../flags/region.ts";
+import { isList } from "./name_list.ts";
 import type { OutputFlags, Shard } from "./outputs.ts";
 
 /** Flags of `predict`. */
 export interface PredictFlags extends OutputFlags, RegionFlags {
+  readonly frames?: FramesFlag;
+  readonly latest?: boolean;
   readonly watch?: string;
   readonly settle: number;
   readonly minArea?: number;
@@ -39,6 +43,16 @@ export function addPredictFlags(command: Command): Command {
     .option("--masks <dir>", "a mask of each image's defects, as PNG of its size: 255 in a defect, else 0")
     .option("--contours <dir>", "each image with its defects outlined, as PNG of its size")
     .option(
+      "--submission <dir>",
+      "maps and masks of MVTec AD 2's private test sets, for its benchmark; other images are left out",
+    )
+    .option(
+      "--frames <form>",
+      "inspect frames on standard input, as they come: mjpeg, or WIDTHxHEIGHT of raw rgb24; prints a JSON line for each",
+      parseFrames,
+    )
+    .option("--latest", "with --frames: inspect the newest frame, and drop those that there is no time for")
+    .option(
       "--watch <dir>",
       "inspect the images in this folder and new ones as they arrive, each once, until interrupted",
     )
@@ -66,7 +80,7 @@ export function addPredictFlags(command: Command): Command {
     .option("--class <name>", "trained class of the images: use its thresholds instead of the highest of all classes")
     .option("--weights <file>", WEIGHTS_HELP)
     .option("--half", HALF_HELP)
-    .option("--batch <n>", "images per batch", wholeNumber(1), 8)
+    .option("--batch <n>", "images per batch, or tiles of an image", wholeNumber(1), 8)
     .option("--auto-batch", "if a batch does not fit in GPU memory, continue with half of it")
     .option("--shard <i/n>", 'inspect the i-th of n parts of the images; "bigrid merge" combines them', shardOf)
     .option("--resume", "continue an interrupted prediction with the same outputs")
@@ -79,11 +93,14 @@ export function addPredictFlags(command: Command): Command {
 }
 
 /** @throws OptionError for flags and images that do not go together */
-export function requireConsistent(
-  words: readonly string[],
-  { watch, shard, json, resume }: PredictFlags,
-  keeps: boolean,
-): void {
+export function requireConsistent(words: readonly string[], flags: PredictFlags, keeps: boolean): void {
+  const { watch, shard, json, resume, submission, masks } = flags;
+  if (flags.frames !== undefined) return requireConsistentFrames(words, flags);
+  if (flags.latest) throw new OptionError("--latest drops frames of a stream, which --frames names: leave it out");
+  if (submission !== undefined && (watch !== undefined || masks !== undefined))
+    throw new OptionError(
+      `--submission and --${watch === undefined ? "masks" : "watch"} do not go together: a submission has masks of its own, of images that are there`,
+    );
   if (watch === undefined && words.length === 0) {
     throw new OptionError('no images: name files, folders, "patterns", - for a list on standard input, or --watch DIR');
   }
@@ -97,6 +114,21 @@ export function requireConsistent(
   if (!keeps && (watch !== undefined || shard || resume))
     throw new OptionError(
       "name an output (--out DIR, --csv FILE, ...): the journal of finished images is kept beside it",
+    );
+}
+
+/** Flags that need what a stream does not have: an end, an order that is known, or images that can be found again. */
+const NOT_OF_FRAMES = ["watch", "shard", "resume", "coco", "submission", "json"] as const;
+
+function requireConsistentFrames(words: readonly string[], flags: PredictFlags): void {
+  if (words.length !== 1 || !isList(words[0]!))
+    throw new OptionError(
+      `--frames reads one stream: name -, for standard input, in the place of ${words.length === 0 ? "images" : words.join(" ")}`,
+    );
+  const idle = NOT_OF_FRAMES.find((name) => flags[name] !== undefined);
+  if (idle !== undefined)
+    throw new OptionError(
+      `--frames and --${idle} do not go together: each frame has its line at once, and none comes again`,
     );
 }
 

@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { extname, join, relative, sep } from "node:path";
 import { ensureWritableFile, writeFileAtomic } from "../../node/files/files.ts";
 import { markOutput } from "../../node/files/folder_listing.ts";
@@ -8,7 +9,9 @@ import { say } from "../terminal/say.ts";
 import { claimShown } from "../terminal/shown_outputs.ts";
 import { PICTURE_KINDS, type PictureKind, type Result } from "../../node/inspection/result.ts";
 import { shortStem } from "../../node/inspection/short_stem.ts";
-import { cocoOf, csvLine, CSV_HEADER, inParts, jsonLine } from "./results.ts";
+import { liesIn } from "./image_list.ts";
+import { SUBMISSION_FOLDERS } from "./submission.ts";
+import { cocoOf, COLUMNS, csvHeader, csvLine, inParts, jsonLine, type Columns, type Row } from "./results.ts";
 
 /** Flags that say where results are written. */
 export interface OutputFlags {
@@ -19,6 +22,7 @@ export interface OutputFlags {
   readonly heat?: string;
   readonly masks?: string;
   readonly contours?: string;
+  readonly submission?: string;
 }
 
 /** Paths of the results; null or absent for those not asked for. */
@@ -43,7 +47,10 @@ const nameOf = ({ index, count }: Shard): string => `shard-${index}-of-${count}`
 const STREAMS = /^\/(proc|dev(?!\/shm))\//; // no journal can lie there
 
 /** The folder of `--out` stands for the usual files in it; a shard's tables are made by the merge. */
-export function outputsOf({ out, csv, jsonl, coco, heat, masks, contours }: OutputFlags, shard: Shard | null): Outputs {
+export function outputsOf(
+  { out, csv, jsonl, coco, heat, masks, contours, submission }: OutputFlags,
+  shard: Shard | null,
+): Outputs {
   const usual = (name: string): string | null => (out === undefined ? null : join(out, name));
   const tables = {
     csv: csv ?? (shard ? null : usual("results.csv")),
@@ -52,8 +59,9 @@ export function outputsOf({ out, csv, jsonl, coco, heat, masks, contours }: Outp
   };
   const folders: Record<PictureKind, string | null> = {
     heatMap: heat ?? usual("heat"),
-    mask: masks ?? null,
+    mask: submission === undefined ? (masks ?? null) : join(submission, SUBMISSION_FOLDERS.mask),
     contour: contours ?? null,
+    map: submission === undefined ? null : join(submission, SUBMISSION_FOLDERS.map),
   };
   const pictures = new Map(
     PICTURE_KINDS.flatMap((kind) => (folders[kind] === null ? [] : [[kind, folders[kind]] as const])),
@@ -112,7 +120,7 @@ const foldersAround = (path: string): string[] =>
 
 interface GrowingTable {
   readonly file: LineFile;
-  readonly lineOf: (result: Result) => string;
+  readonly lineOf: (result: Row) => string;
 }
 
 /** Tables of results that grow by whole lines, and the file that can only be written whole. */
@@ -128,11 +136,16 @@ export class Tables {
   /**
    * Begins the tables with the results that there are.
    * @param resultsOf gives them, as often as it is called
+   * @param columns of the table of values
    * @throws InputError if one cannot be written
    */
-  static async begin(outputs: Outputs, resultsOf: () => AsyncIterable<Result>): Promise<Tables> {
+  static async begin(
+    outputs: Outputs,
+    resultsOf: () => AsyncIterable<Result>,
+    columns: Columns = COLUMNS,
+  ): Promise<Tables> {
     const kinds = [
-      { path: outputs.csv, header: CSV_HEADER, lineOf: csvLine },
+      { path: outputs.csv, header: csvHeader(columns), lineOf: (result: Row) => csvLine(result, columns) },
       { path: outputs.jsonl, header: "", lineOf: jsonLine },
     ];
     const growing: GrowingTable[] = [];
@@ -149,7 +162,7 @@ export class Tables {
   }
 
   /** @throws InputError if a file cannot be written; it has none of these lines then */
-  async append(results: readonly Result[]): Promise<void> {
+  async append(results: readonly Row[]): Promise<void> {
     for (const { file, lineOf } of this.#growing) await file.append(results.map(lineOf).join(""));
   }
 
@@ -174,23 +187,40 @@ async function* linesOf(
   for await (const result of results) yield lineOf(result);
 }
 
+/** Says which tables of an earlier prediction are there, and replaced by those that are begun. */
+export async function remarkOnReplaced({ csv, jsonl, coco }: Outputs): Promise<void> {
+  const paths = [csv, jsonl, coco].filter((path) => path !== null);
+  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
+  const earlier = paths.filter((_, i) => found[i]?.isFile());
+  if (earlier.length > 0)
+    say(`${earlier.join(", ")} of an earlier prediction ${earlier.length === 1 ? "is" : "are"} replaced`);
+}
+
+interface ClaimOptions {
+  readonly shard?: Shard | undefined;
+  readonly printer?: string | false;
+  readonly submission?: string | undefined;
+}
+
 /**
  * Makes sure that all of them can be written, before the work and not after it, keeps other processes from them, and
  * marks folders of pictures as bigrid's.
- * @param options `shard`: writes into folders of pictures beside other shards; `json`: as `claimShown` has it
+ * @param options `shard`: writes into folders of pictures beside other shards; `printer`: as `claimShown` has it;
+ * `submission`: a folder that holds nothing but what belongs there
  * @throws InputError if one cannot be written, or another process has it
  */
 export async function claim(
   { csv, jsonl, coco, pictures, journal }: Outputs,
-  { shard, json = false }: { readonly shard?: Shard | undefined; readonly json?: boolean | undefined } = {},
+  { shard, printer = false, submission }: ClaimOptions = {},
 ): Promise<Lock> {
   if (journal !== null) await ensureWritableFile(journal); // which is locked while it is open
   const files = [csv, jsonl, coco].filter((path) => path !== null);
   const claimed = await claimShown(
     { files, folders: [...pictures.values()], ...(shard && { share: nameOf(shard) }) },
-    json,
+    printer,
   );
   for (const folder of new Set(pictures.values())) {
+    if (submission !== undefined && liesIn(folder, [submission])) continue;
     if (!(await markOutput(folder)))
       say(
         `${folder} holds other files: pictures written there are taken for photographs later; name a folder of their own`,

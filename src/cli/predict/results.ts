@@ -33,7 +33,8 @@ const areNumbers = (values: unknown): values is readonly number[] =>
 
 const areaOf = ({ defects }: Inspected): number => defects.reduce((sum, { area }) => sum + area, 0);
 
-const COLUMNS = [
+/** Columns of a table of images. */
+export const COLUMNS = [
   "image",
   "verdict",
   "calibrated",
@@ -49,7 +50,16 @@ const COLUMNS = [
 
 const SEPARATOR = /[\t\r\n;]/; // of cells or lines, to one spreadsheet or another: a text with one is quoted
 
-export const CSV_HEADER = `${COLUMNS.join(",")}\n`;
+/** Columns of a table of frames. */
+export const FRAME_COLUMNS = ["frame", "time", ...COLUMNS] as const;
+
+/** A result, with the frame's number and time where it is one's. */
+export type Row = Result & { readonly frame?: number; readonly time?: string };
+
+/** The names of a table's columns. */
+export type Columns = readonly (typeof FRAME_COLUMNS)[number][];
+
+export const csvHeader = (columns: Columns): string => `${columns.join(",")}\n`;
 
 // What a spreadsheet takes for the beginning of a formula, and what it may pass over before that; apostrophes among it,
 // so that each cell has one text that it comes from.
@@ -65,19 +75,19 @@ const cellOf = (text: string): string => (FORMULA.test(text) ? `'${text}` : text
  * A line of comma-separated values, or several if a name holds line ends. Texts are no formulas; numbers stay as they
  * are.
  */
-export function csvLine(result: Result): string {
-  const row: Readonly<Partial<Record<(typeof COLUMNS)[number], string | number>>> =
+export function csvLine(result: Row, columns: Columns = COLUMNS): string {
+  const row: Readonly<Partial<Record<(typeof FRAME_COLUMNS)[number], string | number>>> =
     result.verdict === "unreadable"
       ? result
       : { ...result, ...result.pictures, defects: result.defects.length, area: areaOf(result) };
-  const cells = COLUMNS.map((column) => row[column] ?? "").map((value) =>
-    typeof value === "string" ? cellOf(value) : value,
-  );
+  const cells = columns
+    .map((column) => row[column] ?? "")
+    .map((value) => (typeof value === "string" ? cellOf(value) : value));
   return stringify([cells], { quoted_match: SEPARATOR });
 }
 
 /** An image's result as it stands in JSON lines and in `--json`. */
-function plainResult(result: Result): object {
+function plainResult(result: Row): object {
   if (result.verdict === "unreadable") return result;
   const { pictures, defects, ...rest } = result;
   return {
@@ -88,7 +98,7 @@ function plainResult(result: Result): object {
   };
 }
 
-export const jsonLine = (result: Result): string => `${JSON.stringify(plainResult(result))}\n`;
+export const jsonLine = (result: Row): string => `${JSON.stringify(plainResult(result))}\n`;
 
 /**
  * The results as a COCO file, in parts. Images are numbered from 1 in their order, defects too; images that could not

@@ -1,4 +1,3 @@
-import { stat } from "node:fs/promises";
 import { narrowRange } from "../../data/sample_range.ts";
 import { Arrivals, identityOfArrival } from "./arrivals.ts";
 import { commonFolder, liesIn } from "./image_list.ts";
@@ -17,10 +16,11 @@ import {
   type Outcome,
 } from "../../node/inspection/pipeline.ts";
 import type { KeptDetector } from "../../node/inspection/kept_detector.ts";
-import { PictureNames, type Outputs } from "./outputs.ts";
+import { PictureNames, remarkOnReplaced, type Outputs } from "./outputs.ts";
 import { PredictionRecord, shareOf, type Counts, type PredictionSettings } from "./record.ts";
 import { Refresh } from "./refresh.ts";
 import { inParts, jsonOf } from "./results.ts";
+import { submitted } from "./submission.ts";
 import { lineOf, printSummary } from "./summary.ts";
 
 /**
@@ -30,19 +30,18 @@ import { lineOf, printSummary } from "./summary.ts";
 export async function predictList(
   kept: KeptDetector,
   images: readonly string[],
-  { shard, resume = false, json = false, strict = false }: PredictFlags,
+  { shard, resume = false, json = false, strict = false, submission }: PredictFlags,
   outputs: Outputs,
   options: InspectionOptions,
   settings: PredictionSettings,
   limit: string,
 ): Promise<Counts> {
   const names = new PictureNames(commonFolder(images));
-  const all = images.map((image): ListedImage => ({ image, picture: names.next(image) }));
+  const own = submission === undefined ? null : submitted(images);
+  const all = images.map((image): ListedImage => ({ image, picture: own?.get(image) ?? names.next(image) }));
   const share = shard ? shareOf(all, shard) : all;
-  const earlier = await tablesThere(outputs);
   const record = await PredictionRecord.open(outputs, settings, shard ?? null, resume);
-  if (earlier.length > 0 && record.done === 0)
-    say(`${earlier.join(", ")} of an earlier prediction ${earlier.length === 1 ? "is" : "are"} replaced`);
+  if (record.done === 0) await remarkOnReplaced(outputs);
   const left = share.slice(record.done);
   if (left.length < share.length) say(`${record.done} of ${share.length} images are done; continuing`);
   const bar = showProgress("Inspection", share.length);
@@ -105,13 +104,6 @@ export function reportSkipped(batch: readonly Outcome<ListedImage>[], strict: bo
     say(`skipped: ${result.reason}`);
     if (failure === "model") process.exitCode = FAILED;
   }
-}
-
-/** Tables that are written anew if nothing is gone on with. */
-async function tablesThere({ csv, jsonl, coco }: Outputs): Promise<string[]> {
-  const paths = [csv, jsonl, coco].filter((path) => path !== null);
-  const found = await Promise.all(paths.map((path) => stat(path).catch(() => null)));
-  return paths.filter((_, i) => found[i]?.isFile());
 }
 
 /** Inspects the images in a folder and those that come into it, until a signal ends it. */

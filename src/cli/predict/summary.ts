@@ -39,4 +39,9 @@ export async function printSummary(
   }
 }
 
-const TITLES: Readonly<Record<string, string>> = { heatMap: "heat maps", mask: "masks", contour: "contours" };
+const TITLES: Readonly<Record<string, string>> = {
+  heatMap: "heat maps",
+  mask: "masks",
+  contour: "contours",
+  map: "maps",
+};

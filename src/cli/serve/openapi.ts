@@ -26,14 +26,22 @@ const SCHEMAS: Readonly<Record<string, object>> = {
   Error: objectOf({ error: { ...TEXT, description: "The problem and what to do about it, in one line." } }),
   Health: objectOf({ status: { ...TEXT, const: "ok" }, queue: WHOLE }),
   Models: objectOf({ default: TEXT, models: listOf(named("Model")) }),
-  Model: objectOf({
-    name: TEXT,
-    method: TEXT,
-    backbone: TEXT,
-    size: { ...WHOLE, description: "Side of the square input, pixels." },
-    classes: listOf(TEXT),
-    regions: { ...FLAG, description: "Trained with a region of interest." },
-  }),
+  Model: objectOf(
+    {
+      name: TEXT,
+      method: TEXT,
+      backbone: TEXT,
+      size: { ...WHOLE, description: "Side of the square input, pixels." },
+      tiles: {
+        ...objectOf({ tile: WHOLE, overlap: WHOLE }),
+        description:
+          "The tiles that images are cut into, each of which fills the square; absent where a whole image does.",
+      },
+      classes: listOf(TEXT),
+      regions: { ...FLAG, description: "Trained with a region of interest." },
+    },
+    ["tiles"],
+  ),
   Inspections: objectOf({
     threshold: { ...NUMBER, description: "Score above which an image is defective." },
     pixelThreshold: { ...NUMBER, description: "Map value above which a pixel is defective." },

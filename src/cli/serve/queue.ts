@@ -1,3 +1,5 @@
+import { batchSizes } from "../../node/inspection/batch_sizes.ts";
+
 /** An image that waits for its batch. */
 export interface Queued {
   /** Pixels by its header: what it takes in memory. */
@@ -35,14 +37,6 @@ interface Entry<T, R> {
 const LANES = 2; // batches at a time: while the GPU computes one, the next is decoded
 const BATCH_PIXELS = 1 << 26; // of a batch's images together: 256 MB; a larger image is alone
 const RECENT = 0.2; // weight of the latest batch in the mean time of an image
-
-/**
- * The sizes that batches may have, from the largest: a detector keeps what it has captured for four sizes, and a fifth
- * would be captured anew each time.
- */
-export const batchSizes = (batch: number): readonly number[] => [
-  ...new Set([batch, Math.ceil(batch / 2), Math.ceil(batch / 4), 1]),
-];
 
 /** Images that wait, first come, first served; each batch is of one model. */
 export class ImageQueue<T extends Queued, R> {

@@ -2,12 +2,14 @@ import { thresholdsAt } from "../../detection/calibration.ts";
 import type { Detector, DetectorConfig } from "../../detection/detector.ts";
 import type { Region } from "../../detection/region.ts";
 import { judge, scoreImages, type Failure, type Scored } from "../../node/inspection/judged.ts";
-import { decodeImageBytes, type Decoded } from "../../node/images.ts";
+import { closePicture, type Picture } from "../../io/image.ts";
+import { decodeImageBytes, openPictureBytes, type Decoded } from "../../node/images.ts";
+import { batchSizes } from "../../node/inspection/batch_sizes.ts";
 import { KeptDetector } from "../../node/inspection/kept_detector.ts";
 import { PICTURES } from "../../node/inspection/pictures.ts";
 import type { Result } from "../../node/inspection/result.ts";
 import { HttpError } from "./http_error.ts";
-import { batchSizes, type Batcher } from "./queue.ts";
+import type { Batcher } from "./queue.ts";
 
 /** An image of a request, and what is asked of it. */
 export interface ImageTask {
@@ -78,7 +80,8 @@ export class ServedModel implements Batcher<ImageTask, TaskResult> {
    */
   static async load(options: ServedModelOptions): Promise<ServedModel> {
     const detector = await options.open();
-    for (const size of batchSizes(options.batch)) await detector.prepare(size, { regions: options.region !== null });
+    const sizes = detector.config.input.tiles ? [options.batch] : batchSizes(options.batch);
+    for (const size of sizes) await detector.prepare(size, { regions: options.region !== null });
     return new ServedModel(options, detector);
   }
 
@@ -88,12 +91,18 @@ export class ServedModel implements Batcher<ImageTask, TaskResult> {
    */
   async inspect(tasks: readonly ImageTask[]): Promise<TaskResult[]> {
     const { region, maxPixels } = this.#options;
-    const decoded = await Promise.all(tasks.map((task) => decode(task, maxPixels)));
-    const scored = await this.#use((detector, most) => scoreImages(detector, decoded, most, region));
-    const results: TaskResult[] = [];
-    // one after another: a heat map takes several times its image's memory
-    for (const one of scored) results.push(await this.#resultOf(one));
-    return results;
+    const decode = this.config.input.tiles ? openPictureBytes : decodeImageBytes;
+    const decoded = await Promise.all(
+      tasks.map((task) => decodedOrNot(task, () => decode(task.bytes, task.image, { maxPixels }))),
+    );
+    try {
+      const scored = await this.#use((detector, most) => scoreImages(detector, decoded, most, region));
+      const results: TaskResult[] = [];
+      for (const one of scored) results.push(await this.#resultOf(one));
+      return results;
+    } finally {
+      for (const one of decoded) if ("image" in one) await closePicture(one.image);
+    }
   }
 
   /** Gives its device back, once no batch uses it. */
@@ -113,8 +122,9 @@ export class ServedModel implements Batcher<ImageTask, TaskResult> {
     const limits = { good: calibration, ...thresholdsAt(calibration, threshold), minArea: null };
     const { result, found } = judge(image, input, inspection, limits);
     if (!heat) return { result, failure: null };
-    const png = await PICTURES.heatMap(input.image, inspection, found);
-    return { result: { ...result, pictures: { heatMap: Buffer.from(png).toString("base64") } }, failure: null };
+    const png: Uint8Array[] = [];
+    for await (const part of PICTURES.heatMap(input.image, inspection, found)) png.push(part);
+    return { result: { ...result, pictures: { heatMap: Buffer.concat(png).toString("base64") } }, failure: null };
   }
 
   async #use<T>(work: (detector: Detector, most: number) => Promise<T>): Promise<T> {
@@ -160,9 +170,9 @@ export class ServedModel implements Batcher<ImageTask, TaskResult> {
 }
 
 /** Decodes an image, or has the error in its place. */
-async function decode(task: ImageTask, maxPixels: number): Promise<Decoded<ImageTask>> {
+async function decodedOrNot(task: ImageTask, decode: () => Promise<Picture>): Promise<Decoded<ImageTask, Picture>> {
   try {
-    return { item: task, image: await decodeImageBytes(task.bytes, task.image, { maxPixels }) };
+    return { item: task, image: await decode() };
   } catch (error) {
     return { item: task, error: error as Error };
   }

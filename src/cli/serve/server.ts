@@ -208,6 +208,7 @@ const describe = ({ name, config: { method, backbone, input, calibration, region
   method: method.name,
   backbone: backbone.name,
   size: input.size,
+  ...(input.tiles && { tiles: input.tiles }),
   classes: Object.keys(calibration.classes),
   regions,
 });

@@ -7,13 +7,13 @@ import { reserveOutput } from "./say.ts";
 /**
  * Claims a command's outputs as `claimOutputs`. If one of them is standard output, it gets that alone: what is printed
  * for people goes to standard error.
- * @param json the command prints one JSON object to standard output
+ * @param printer the flag with which the command prints results for programs to standard output
  * @throws OptionError if two things would be written to standard output
  */
-export async function claimShown(outputs: Outputs, json = false): Promise<Lock> {
+export async function claimShown(outputs: Outputs, printer: string | false = false): Promise<Lock> {
   const taker = await findTaker(outputs.files ?? []);
-  if (taker !== null && json)
-    throw new OptionError(`--json prints to standard output, where ${taker} goes too: leave one of them out`);
+  if (taker !== null && printer !== false)
+    throw new OptionError(`${printer} prints to standard output, where ${taker} goes too: leave one of them out`);
   if (taker !== null) reserveOutput();
   return claimOutputs(outputs);
 }

@@ -18,7 +18,10 @@ export async function readAnomalies(root: string, strict: boolean): Promise<Asyn
     );
   say(`${items.length} defective images of ${root} are trained on: do not evaluate on these images`);
   return (async function* () {
-    for await (const { item, image } of readableImages(items, ({ path }) => join(root, path), strict)) {
+    for await (const { item, image } of readableImages(items, ({ path }) => join(root, path), {
+      strict,
+      inParts: false,
+    })) {
       const masks = await Promise.all(item.masks.map((path) => decodeMask(join(root, path))));
       yield { name: join(root, item.path), image, masks };
     }

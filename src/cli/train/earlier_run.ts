@@ -1,7 +1,7 @@
 import { resolve } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
 import type { EarlierTraining, ImageRecord } from "../../detection/continuation.ts";
-import type { TrainingImage } from "../../detection/material.ts";
+import type { TrainingImage } from "../../detection/views.ts";
 import { loadDetector } from "../../node/detector_file.ts";
 import { isFile } from "../../node/files/read.ts";
 import { readRunImages, recordIn, type RunImages } from "../../node/run_images.ts";
@@ -124,7 +124,8 @@ export class EarlierRun {
       }
       onWanted(there.length);
       const { strict, region, input } = reading;
-      for await (const { item, image } of readableImages(there, ({ name }) => name, strict))
+      const options = { strict, inParts: input.tiles !== undefined };
+      for await (const { item, image } of readableImages(there, ({ name }) => name, options))
         yield { ...item, image, region: region?.of(image, item.name, input) ?? null };
     }
     return { detector, record: this.#record, images };

@@ -4,9 +4,8 @@ import type { Dataset } from "../../data/dataset.ts";
 import type { Calibration } from "../../detection/calibration.ts";
 import type { AddedImage, ContinuationOptions, EarlierTraining } from "../../detection/continuation.ts";
 import type { Detector } from "../../detection/detector.ts";
-import type { TrainingImage } from "../../detection/material.ts";
 import { Training } from "../../detection/training.ts";
-import { resolveTraining, TRAINING_OPTIONS, type TrainingProgress } from "../../detection/training_options.ts";
+import { resolveTraining, type TrainingProgress, type TrainingSettings } from "../../detection/training_options.ts";
 import { saveDetector } from "../../node/detector_file.ts";
 import { SpillFile } from "../../node/files/spill.ts";
 import { encodeRunImages, sortByFolder, type RunImages } from "../../node/run_images.ts";
@@ -17,6 +16,7 @@ import { goodImages, type GoodImageOptions } from "../dataset.ts";
 import { fewImagesRemark } from "../few_images.ts";
 import { CONFIG_FILE, configurationOf } from "../flags/options.ts";
 import { say } from "../terminal/say.ts";
+import type { TrainingImage } from "../../detection/views.ts";
 import { Bars } from "../terminal/bars.ts";
 import { advised, half, wantsLess } from "../../node/recovery.ts";
 import type { Region } from "../../detection/region.ts";
@@ -85,11 +85,15 @@ export class EndedTraining extends InputError {
   }
 }
 
+/** The settings of a training, or of one that goes on from a run. */
+const settingsOf = ({ share: _share, ...options }: ContinuationOptions): Promise<TrainingSettings> =>
+  resolveTraining(options);
+
 /** The batch of a training; 1 for a method without one. */
-async function chooseBatch({ share: _share, ...given }: ContinuationOptions): Promise<number> {
+async function chooseBatch(given: ContinuationOptions): Promise<number> {
   const {
     options: { batch },
-  } = await resolveTraining(given);
+  } = await settingsOf(given);
   return typeof batch === "number" ? batch : 1;
 }
 
@@ -104,7 +108,7 @@ export interface TrainThroughOptions extends TrainRunOptions {
   readonly advice?: (batch: number) => string;
 }
 
-const adviceToHalve = (batch: number): string => `--auto-batch starts again with half of ${batch}`;
+const adviceToHalve = (batch: number): string => `--set autoBatch=true starts again with half of ${batch}`;
 
 /**
  * Trains as `trainRun` does, on as many devices as that takes: where one is lost, the next goes on from the last saved
@@ -185,7 +189,7 @@ export async function trainRun(
     throw new InputError(`${run} holds ${left}: --resume continues it; remove ${dirname(last.path)} to start again`);
   }
   let total = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-  const input = { resize: options.resize ?? "stretch", size: options.inputSize ?? TRAINING_OPTIONS.inputSize.default };
+  const { input } = await settingsOf(options);
   const started = performance.now();
   const bars = new Bars(label);
   const spill = new SpillFile(run);

@@ -49,6 +49,6 @@ function requireSeen({ height, width, channels }: PatchCoreConfig, images: numbe
   const limit = `the ${most} bytes that a dispatch can see on this device`;
   const rows = kept === 0 ? "" : ` and ${kept} rows`;
   throw new TooLargeError(
-    `patchcore: the cells of ${images} images${rows} take ${bytes} bytes, more than ${limit}; train on ${Math.max(0, Math.floor((most - kept * bytesOfRow) / bytesOfImage))} images at most`,
+    `patchcore: the cells of ${images} images${rows} take ${bytes} bytes, more than ${limit}; train on ${Math.max(0, Math.floor((most - kept * bytesOfRow) / bytesOfImage))} images, or tiles, at most`,
   );
 }

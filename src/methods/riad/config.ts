@@ -10,13 +10,15 @@ export type RiadConfig = {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+  /** Longest side of what the network sees, pixels. */
+  readonly side: number;
   /** Channels of the network's finest level. */
   readonly baseWidth: number;
   /** Sides of the squares that are hidden, pixels. */
   readonly cellSizes: readonly [number, number, number, number];
 };
 
-const MODEL_OPTIONS = ["baseWidth", "cellSizes"] as const;
+const MODEL_OPTIONS = ["side", "baseWidth", "cellSizes"] as const;
 const FIELDS = { ...EXTENTS, ...pick(RIAD_OPTIONS, MODEL_OPTIONS) };
 const LEAST_SIDE = 8; // of which the coarsest of the four scales leaves a pixel
 
@@ -35,11 +37,27 @@ export function riadConfig({ height, width, channels }: FeatureExtents, options:
  */
 export const readConfig = (json: Json): RiadConfig => required(readFields("riad", FIELDS, json));
 
+/** Extents of what the network sees of such images: means of squares of `factor` pixels to a side. */
+export function seenExtents({ height, width, side }: Pick<RiadConfig, "height" | "width" | "side">): {
+  readonly height: number;
+  readonly width: number;
+  readonly factor: number;
+} {
+  const factor = Math.ceil(Math.max(height, width) / side);
+  return { height: Math.ceil(height / factor), width: Math.ceil(width / factor), factor };
+}
+
 function required(config: RiadConfig): RiadConfig {
-  const { height, width, cellSizes } = config;
+  const { cellSizes, side } = config;
   if (!cellSizes.every(Number.isInteger))
     throw new OptionError(`riad: expected cellSizes to be whole numbers, got ${cellSizes.join()}`);
-  if (Math.min(height, width) < LEAST_SIDE)
-    throw new OptionError(`riad: expected images of at least ${LEAST_SIDE} pixels to a side, got ${height} x ${width}`);
+  const { height, width, factor } = seenExtents(config);
+  if (Math.min(height, width) < LEAST_SIDE) {
+    const reduced =
+      factor > 1 ? `, ${config.height} x ${config.width} reduced to a side of ${side}; take a larger side` : "";
+    throw new OptionError(
+      `riad: expected images of at least ${LEAST_SIDE} pixels to a side, got ${height} x ${width}${reduced}`,
+    );
+  }
   return config;
 }

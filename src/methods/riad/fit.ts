@@ -60,13 +60,14 @@ export class RiadFit extends CapturedFit implements Fit {
 
 function trainStep(
   model: RiadModel,
-  { features: images, kind: cellSize, drawOf, optimizer }: StepInputs,
+  { features, kind: cellSize, drawOf, optimizer }: StepInputs,
   settings: RiadSettings,
 ): StepResults {
-  const { config } = model;
+  const { seen } = model;
   return takeStep(optimizer, () => {
-    const passes = randomSets(images.device, gridShape(config, cellSize), PASSES, drawOf(STREAM.cells));
-    const hidden = hiddenPixels(passes, cellSize, config);
+    const passes = randomSets(features.device, gridShape(seen, cellSize), PASSES, drawOf(STREAM.cells));
+    const hidden = hiddenPixels(passes, cellSize, seen);
+    const images = model.reduce(features);
     return () => [model.losses(images, hidden, settings)[0]];
   });
 }

@@ -1,10 +1,10 @@
 import { defineMethod } from "../define_method.ts";
-import { readConfig, riadConfig } from "./config.ts";
+import { readConfig, riadConfig, seenExtents } from "./config.ts";
 import { planOf, RiadFit } from "./fit.ts";
 import { RiadModel } from "./model.ts";
-import { RIAD_OPTIONS } from "./options.ts";
+import { NETWORKS, RIAD_OPTIONS } from "./options.ts";
 
-const [PUBLISHED_SIDE, PUBLISHED_WIDTH] = [256, 64];
+const { published } = NETWORKS;
 const REFERENCE_SIDE = 224; // pixels: extents of a scoring are stated for it
 
 /**
@@ -20,17 +20,19 @@ export const riad = defineMethod({
   assembly: () => ({ pixels: true }),
   scoring: ({ smoothing }) => ({
     alignCorners: false,
-    smoothing: smoothing > 0 ? { kind: "box", side: (smoothing * REFERENCE_SIDE) / PUBLISHED_SIDE } : null,
+    smoothing: smoothing > 0 ? { kind: "box", side: (smoothing * REFERENCE_SIDE) / published.side } : null,
     image: { kind: "max" },
   }),
   configure: riadConfig,
   plan: planOf,
-  remarks: ({ height, width, baseWidth }) =>
-    baseWidth < PUBLISHED_WIDTH || Math.min(height, width) < PUBLISHED_SIDE
+  remarks: (config) => {
+    const { height, width } = seenExtents(config);
+    return config.baseWidth < published.baseWidth || Math.max(height, width) < published.side
       ? [
-          `baseWidth ${baseWidth} at ${width} x ${height} pixels is less than RIAD as published, ${PUBLISHED_WIDTH} at ${PUBLISHED_SIDE} x ${PUBLISHED_SIDE} for a GPU; on a software adapter choose 16 at an input size of 128: time grows with the pixels`,
+          `RIAD has ${config.baseWidth} channels at ${width} x ${height} pixels here, for software adapters; as published (network published, inputSize ${published.side}, for a GPU) it has ${published.baseWidth} at ${published.side} x ${published.side}`,
         ]
-      : [],
+      : [];
+  },
   begin: (config, options, input) => new RiadFit(config, options, input),
   restore: (config, weights) => new RiadModel(weights, config, 0),
   read: readConfig,

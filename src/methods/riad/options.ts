@@ -1,38 +1,66 @@
-import type { OptionsOf, OptionTable, ResolvedOptions } from "../../runtime/option_table.ts";
+import type { OptionContext, OptionsOf, OptionTable, ResolvedOptions } from "../../runtime/option_table.ts";
 
 const MOST_CELL = 256; // pixels
 
+/** The networks: as published, and one for software adapters. */
+export const NETWORKS = {
+  published: { baseWidth: 64, side: 256, epochs: 300, leastSteps: 1, learningRate: 1e-4 },
+  small: { baseWidth: 8, side: 64, epochs: 20, leastSteps: 400, learningRate: 1e-3 },
+} as const;
+
+/** The default of an option that goes by the network, and its text. */
+const byNetwork = (name: keyof (typeof NETWORKS)["small"]) => ({
+  default: ({ values: { network } }: OptionContext): number =>
+    NETWORKS[network === "published" ? "published" : "small"][name],
+  defaultText: `${NETWORKS.small[name]}; ${NETWORKS.published[name]} for network published`,
+});
+
 /** The options of RIAD. */
 export const RIAD_OPTIONS = {
+  network: {
+    kind: "choice",
+    choices: ["small", "published"],
+    default: "small",
+    frequent: true,
+    help: "size of the network and length of its training: small suits software adapters; published takes a thousand times as long for each image and step, on a GPU",
+  },
   baseWidth: {
     kind: "whole",
     least: 1,
     most: 512,
-    default: 16,
+    ...byNetwork("baseWidth"),
     frequent: true,
-    help: "channels of the network's finest level, to whose square its time is proportional: 16 suit software adapters, at an input of 128 pixels; 64 as published, for GPUs and an input of 256",
+    help: "channels of the network's finest level, to whose square its time is proportional",
+  },
+  side: {
+    kind: "whole",
+    least: 8,
+    most: 4096,
+    ...byNetwork("side"),
+    frequent: true,
+    help: "longest side of what the network sees, pixels: larger images are reduced to means of 2 x 2 pixels, 3 x 3 and so on",
   },
   cellSizes: {
     kind: "quadruple",
     least: 1,
     most: MOST_CELL,
     default: [2, 4, 8, 16],
-    help: "sides of the squares that are hidden, pixels, one size a step; a size may be repeated",
+    help: "sides of the squares that are hidden, pixels of what the network sees, one size a step; a size may be repeated",
   },
   epochs: {
     kind: "whole",
     length: true,
     least: 0,
-    default: 20,
+    ...byNetwork("epochs"),
     brief: 1,
     frequent: true,
-    help: "epochs of training; 300 as published",
+    help: "epochs of training",
   },
   leastSteps: {
     kind: "whole",
     length: true,
     least: 1,
-    default: 400,
+    ...byNetwork("leastSteps"),
     brief: 12,
     frequent: true,
     help: "minimum number of steps",
@@ -42,9 +70,9 @@ export const RIAD_OPTIONS = {
     kind: "number",
     least: 0,
     usual: 0.1,
-    default: 1e-3,
+    ...byNetwork("learningRate"),
     frequent: true,
-    help: "learning rate of Adam, a tenth of it in the last sixth of the epochs; 1e-4 as published, for a hundred times as many steps",
+    help: "learning rate of Adam, a tenth of it in the last sixth of the epochs",
   },
   smoothing: {
     kind: "number",

@@ -12,10 +12,11 @@ let serial = 0;
 /**
  * A new path in a folder for a file that is not finished. It is short, so that it fits wherever the finished file's
  * name does.
+ * @param ending of its name
  */
-export function newPart(folder: string): string {
+export function newPart(folder: string, ending = ".part"): string {
   if (serial === 0) process.once("exit", () => unfinished.forEach((part) => rmSync(part, { force: true })));
-  const part = join(folder, `.bigrid-${WRITER}-${serial++}.part`);
+  const part = join(folder, `.bigrid-${WRITER}-${serial++}${ending}`);
   unfinished.add(part);
   return part;
 }

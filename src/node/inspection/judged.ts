@@ -1,9 +1,9 @@
 import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
 import { defectsOf, type Defects } from "../../detection/defects.ts";
 import type { Detector } from "../../detection/detector.ts";
-import type { InputImage, Inspection, InspectionFailure } from "../../detection/inspection.ts";
+import type { InputImage, Inspection } from "../../detection/inspection.ts";
 import type { Region } from "../../detection/region.ts";
-import { requireUsable } from "../../io/image.ts";
+import { requireUsable, type Picture } from "../../io/image.ts";
 import { InputError } from "../../runtime/errors.ts";
 import { isGone } from "../files/reasons.ts";
 import type { Decoded } from "../images.ts";
@@ -29,21 +29,18 @@ export type Scored<T> =
 
 /**
  * Scores decoded images, in their order. An image that cannot be used or inspected has the reason in its place.
- * @param most images per batch of the detector
+ * @param most images, or tiles, per batch of the detector
  * @param region the part of each picture that counts; null: all of it
  */
 export async function scoreImages<T extends { readonly image: string }>(
   detector: Detector,
-  batch: readonly Decoded<T>[],
+  batch: readonly Decoded<T, Picture>[],
   most: number,
   region: Region | null,
 ): Promise<Scored<T>[]> {
   const read = batch.map((decoded) => usable(detector, decoded, region));
   const images = read.filter((one) => "image" in one);
-  const inspections: (Inspection | InspectionFailure)[] = [];
-  for (let first = 0; first < images.length; first += most) {
-    inspections.push(...(await detector.inspectEach(images.slice(first, first + most))));
-  }
+  const inspections = await detector.inspectEach(images, { batch: most });
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
   return batch.map(({ item }, i): Scored<T> => {
     const input = read[i]!;
@@ -58,7 +55,7 @@ export async function scoreImages<T extends { readonly image: string }>(
 /** An image with what counts in it, or why it cannot be inspected. */
 function usable<T extends { readonly image: string }>(
   detector: Detector,
-  decoded: Decoded<T>,
+  decoded: Decoded<T, Picture>,
   region: Region | null,
 ): Required<InputImage> | { readonly failure: Failure; readonly reason: string } {
   try {

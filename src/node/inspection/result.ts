@@ -25,6 +25,6 @@ export interface UnreadableImage {
 
 export type Result = Inspected | UnreadableImage;
 
-export const PICTURE_KINDS = ["heatMap", "mask", "contour"] as const;
+export const PICTURE_KINDS = ["heatMap", "mask", "contour", "map"] as const;
 
 export type PictureKind = (typeof PICTURE_KINDS)[number];

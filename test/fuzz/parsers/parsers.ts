@@ -2,10 +2,13 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join, resolve, sep } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { Command } from "commander";
 import { recogniseDataset } from "../../../src/data/dataset.ts";
 import { parseCsv } from "../../../src/data/layouts/csv.ts";
 import { bmpHeader, decodeBmp } from "../../../src/io/bmp.ts";
+import type { SplitFrame } from "../../../src/io/frames.ts";
+import { JpegSplitter } from "../../../src/io/mjpeg.ts";
 import { decodeSafetensors, encodeSafetensors } from "../../../src/io/safetensors.ts";
 import { openWeightsFrom } from "../../../src/backbones/weights.ts";
 import { configFrom, readDetectorConfig } from "../../../src/detection/model_file.ts";
@@ -13,7 +16,8 @@ import { gradConfig } from "../../../src/methods/grad/config.ts";
 import { GRAD_OPTIONS } from "../../../src/methods/grad/options.ts";
 import { parseSavedState } from "../../../src/detection/training_state.ts";
 import { decodeImageBytes, decodeMaskBytes } from "../../../src/node/images.ts";
-import { commonFolder, liesIn, namesIn, namesInList } from "../../../src/cli/predict/image_list.ts";
+import { commonFolder, liesIn } from "../../../src/cli/predict/image_list.ts";
+import { namesIn, namesInList } from "../../../src/cli/predict/name_list.ts";
 import { LineFile } from "../../../src/node/files/line_file.ts";
 import { encodeRunImages, readRunImages, recordIn, sortByFolder } from "../../../src/node/run_images.ts";
 import { TrainingFiles } from "../../../src/node/training_files.ts";
@@ -291,6 +295,23 @@ export const parsers: readonly Parser[] = [
         );
       for (const image of images)
         holds(!printable(image).match(/[\p{Cc}\u2028\u2029]/u), "a name that moves the cursor");
+    },
+  },
+  {
+    name: "frames",
+    parse(input) {
+      const cut = (chunk: number): readonly [frames: SplitFrame[], skipped: number] => {
+        const splitter = new JpegSplitter();
+        const frames: SplitFrame[] = [];
+        for (let at = 0; at < input.length; at += chunk) frames.push(...splitter.push(input.subarray(at, at + chunk)));
+        return [[...frames, ...splitter.end()], splitter.skipped];
+      };
+      const [frames, skipped] = cut(Math.max(1, input.length));
+      holds(isDeepStrictEqual(cut(1 + ((input[0] ?? 0) % 7)), [frames, skipped]), "other frames of other parts");
+      const bytes = frames.map((frame) => ("bytes" in frame ? frame.bytes : new Uint8Array()));
+      holds(bytes.reduce((sum, { length }) => sum + length, skipped) === input.length, "lost bytes");
+      for (const frame of bytes) holds(frame.length >= 2 && frame[0] === 0xff && frame[1] === 0xd8, "no JPEG");
+      if (frames.length === 0) throw new InputError("there are no frames");
     },
   },
   { name: "hub", parse: (input) => downloadFrom(input, folder) },

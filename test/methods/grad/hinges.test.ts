@@ -12,7 +12,7 @@ import {
   type HingeJoin,
   type HingeJoins,
 } from "../../../src/methods/grad/hinges.ts";
-import type { TrainingImage } from "../../../src/detection/material.ts";
+import type { TrainingImage } from "../../../src/detection/views.ts";
 import { Training } from "../../../src/detection/training.ts";
 import { Weights } from "../../../src/nn/weights.ts";
 import { anomalyMap } from "../../../src/ops/losses.ts";

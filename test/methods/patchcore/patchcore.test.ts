@@ -198,7 +198,7 @@ test("more cells than the device can hold at a time are refused with the number 
       seed: 0,
     });
   expect(begin).toThrow(
-    /^patchcore: the cells of 1048576 images take \d+ bytes, more than the \d+ bytes .+; train on \d+ images at most$/,
+    /^patchcore: the cells of 1048576 images take \d+ bytes, more than the \d+ bytes .+; train on \d+ images, or tiles, at most$/,
   );
 });
 

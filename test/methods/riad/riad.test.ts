@@ -1,13 +1,14 @@
 // RIAD's own promises: squares that cover every pixel once, losses at their ends, what it says and refuses.
 import { describe, expect, test } from "vitest";
 import { synthesise } from "../../../src/data/synthetic.ts";
-import type { TrainingImage } from "../../../src/detection/material.ts";
+import type { TrainingImage } from "../../../src/detection/views.ts";
 import { estimateMemory, planMemoryModel } from "../../../src/detection/memory_estimate.ts";
 import { trainDetector } from "../../../src/detection/train_detector.ts";
 import { Training } from "../../../src/detection/training.ts";
 import { cropped, drawnPasses, gridShape, hiddenPixels, PASSES } from "../../../src/methods/riad/cells.ts";
-import { readConfig, riadConfig } from "../../../src/methods/riad/config.ts";
+import { readConfig, riadConfig, seenExtents } from "../../../src/methods/riad/config.ts";
 import { riad } from "../../../src/methods/riad/method.ts";
+import type { RiadOptions } from "../../../src/methods/riad/options.ts";
 import { RiadModel } from "../../../src/methods/riad/model.ts";
 import { gradientDeviations, gradientLoss, gradientMap, structuralLoss } from "../../../src/methods/riad/similarity.ts";
 import { Weights } from "../../../src/nn/weights.ts";
@@ -123,6 +124,29 @@ test("crops to the upper left", async () => {
   expect(cropped(image, 3, 4)).toBe(image);
 });
 
+test.each([
+  [6, 6, 8, [6, 6], 1],
+  [16, 16, 8, [8, 8], 2],
+  [25, 9, 8, [7, 3], 4],
+])("images of %i x %i pixels are seen at a side of at most %i", (height, width, side, extents, factor) => {
+  const seen = seenExtents({ height, width, side });
+  expect([[seen.height, seen.width], seen.factor]).toEqual([extents, factor]);
+});
+
+test("the network sees means of squares, and the map has their extents", async () => {
+  using _scope = device.scope({ awaits: true });
+  const config = riadConfig({ height: 32, width: 32, channels: 3 }, { baseWidth: 1, side: 16 });
+  const model = new RiadModel(Weights.blank(device), config, 3);
+  const images = hashed([1, 32, 32, 3], 4);
+  const [all, seen] = [await toArray(images), await toArray(model.reduce(images))];
+  expect(seen).toHaveLength(16 * 16 * 3);
+  const own = (y: number, x: number): number => all[(y * 32 + x) * 3]!;
+  const mean = (own(4, 6) + own(4, 7) + own(5, 6) + own(5, 7)) / 4;
+  expect(Math.abs(seen[(2 * 16 + 3) * 3]! - mean)).toBeLessThan(1e-6);
+  expect(model.score(images).map.shape).toEqual([1, 16, 16]);
+  model.weights.release();
+});
+
 describe("what it is told", () => {
   const spec = { height: 32, width: 32, channels: 3 };
 
@@ -133,19 +157,21 @@ describe("what it is told", () => {
     expect(() => riadConfig({ ...spec, width: 7 })).toThrow(
       "riad: expected images of at least 8 pixels to a side, got 32 x 7",
     );
+    expect(() => riadConfig({ ...spec, height: 1024 })).toThrow(
+      "riad: expected images of at least 8 pixels to a side, got 64 x 2, 1024 x 32 reduced to a side of 64; take a larger side",
+    );
     expect(() => readConfig({ ...riadConfig(spec), cellSizes: [0, 1, 2, 4] })).toThrow(
       "riad: expected cellSizes to be 4 numbers",
     );
   });
 
   test("is remarked on where it is less than what is published", () => {
-    const remarks = (side: number, baseWidth: number) =>
-      riad.remarks(riadConfig({ height: side, width: side, channels: 3 }, { baseWidth }));
-    expect(remarks(256, 64)).toEqual([]);
-    expect(remarks(128, 16)[0]).toContain(
-      "baseWidth 16 at 128 x 128 pixels is less than RIAD as published, 64 at 256 x 256",
-    );
-    expect(remarks(224, 64)).toHaveLength(1);
+    const remarks = (side: number, options: RiadOptions) =>
+      riad.remarks(riadConfig({ height: side, width: side, channels: 3 }, options));
+    expect(remarks(256, { network: "published" })).toEqual([]);
+    expect(remarks(224, {})[0]).toContain("RIAD has 8 channels at 56 x 56 pixels here, for software adapters");
+    expect(remarks(224, { network: "published" })).toHaveLength(1);
+    expect(remarks(256, { network: "published", baseWidth: 32 })).toHaveLength(1);
   });
 
   test("about a backbone is refused, as it sees pixels", async () => {
@@ -158,8 +184,10 @@ describe("what it is told", () => {
   });
 });
 
-test("has the same scores as an ONNX model at a size that the network does not take unpadded", async () => {
-  const size = 72;
+test.each([
+  ["that the network does not take unpadded", 72, 128],
+  ["of which means of 3 x 3 are seen, once it is resized to three times a whole number", 64, 30],
+])("has the same scores as an ONNX model at a size %s", async (_words, size, side) => {
   const [own] = synthesise({ size, train: 2, good: 1, defective: 1, seed: 5 }) as [
     ReturnType<typeof synthesise>[number],
   ];
@@ -167,7 +195,7 @@ test("has the same scores as an ONNX model at a size that the network does not t
   async function* pictures(): AsyncGenerator<TrainingImage> {
     for (const image of own.train) yield { className: "weave", image: pictureOf(image) };
   }
-  const options = { method: "riad", inputSize: size, folds: 0, baseWidth: 2, epochs: 1, leastSteps: 2 } as const;
+  const options = { method: "riad", inputSize: size, folds: 0, side, baseWidth: 2, epochs: 1, leastSteps: 2 } as const;
   const detector = await trainDetector(device, pictures(), options);
   await expectSameScores(detector, own.test.map(pictureOf));
   detector.release();

@@ -22,6 +22,9 @@ class InferenceSession:
     def get_modelmeta(self):
         return types.SimpleNamespace(custom_metadata_map={entry.key: entry.value for entry in self._model.metadata_props})
 
+    def get_outputs(self):
+        return [types.SimpleNamespace(name=output.name) for output in self._model.graph.output]
+
     def run(self, output_names, input_feed):
         graph = self._model.graph
         assert set(output_names) <= {output.name for output in graph.output}, output_names
