@@ -100,6 +100,7 @@ export const TRAINING_OPTIONS = {
     least: 0,
     most: 0.5,
     default: 0,
+    frequent: true,
     help: "share of each class's good images to leave out: those that look least like the others, which may be defective",
   },
   augment: {

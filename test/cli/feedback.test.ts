@@ -65,9 +65,7 @@ test("false alarms are added: others like them are no alarms any more, and defec
   const { code, stdout, stderr } = await bigrid(["train", "--from", RUN, "--add", ADDED, "--out", at("next")]);
   expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
   expect(stderr).toContain(`5 good images added to the 12 of ${RUN}; embedded backbone, on `);
-  expect(stdout).toMatch(
-    /good +threshold +calibrated score +called defective +by models\nclass +added +before +now/,
-  );
+  expect(stdout).toMatch(/good +threshold +calibrated score +called defective +by models\nclass +added +before +now/);
   expect(stdout).toMatch(/\nplate +5 .* 5 +0 +\d of 5\n/);
   expect(stdout).toContain("expected of new good images: 1 % called defective");
   expect(await alarms(at("next"), UNSEEN)).toBeLessThanOrEqual(1);
@@ -173,6 +171,4 @@ test("help names the two flags, and --anomalies only for the methods that have a
   );
   expect(general!.stdout).toMatch(/--from <run>.*\n[^]*--add <dir>/);
   expect([general, grad, padim].map((told) => told!.stdout.includes("--anomalies"))).toEqual([false, true, false]);
-  const flags = general!.stdout.split("\n").filter((line) => /^ {2}(-\w, )?--/.test(line) && !line.includes("--help"));
-  expect(flags.length).toBeLessThanOrEqual(20);
 });

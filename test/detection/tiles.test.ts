@@ -1,5 +1,6 @@
 // Photographs by tiles: equal to whole images where there is one tile, better where defects are small.
 import { describe, expect, test } from "vitest";
+import { continueTraining } from "../../src/detection/continue_training.ts";
 import { Cutter, cutOf, readTile, type TiledInput } from "../../src/detection/cut.ts";
 import type { Detector } from "../../src/detection/detector.ts";
 import { featuresOf, planFits, type TrainingSample } from "../../src/detection/folds.ts";
@@ -16,6 +17,7 @@ import { GRAD_OPTIONS } from "../../src/methods/grad/options.ts";
 import { briefOptions } from "../../src/runtime/option_table.ts";
 import { device } from "../harness/device.ts";
 import { inputsOf } from "../harness/inputs.ts";
+import { SMALL } from "../harness/small_methods.ts";
 
 const SIZE = 64;
 
@@ -330,6 +332,52 @@ describe("a training by tiles", () => {
       return file;
     };
     expect(await run(true)).toEqual(await run(false));
+  });
+
+  test.each(["patchcore", "simplenet"] as const)("goes on from a detector by its tiles: %s", async (method) => {
+    const before = device.memory().bytes;
+    const options = {
+      ...(method === "patchcore" ? patchcore : { method, ...SMALL.simplenet, inputSize: SIZE }),
+      ...tiles,
+    };
+    const images = async (first: number, count: number): Promise<TrainingImage[]> => {
+      const all: TrainingImage[] = [];
+      for await (const image of good(first + count, 250, 100)) all.push({ ...image, name: `weave ${all.length}` });
+      return all.slice(first);
+    };
+    async function* each(some: Promise<TrainingImage[]>): AsyncGenerator<TrainingImage> {
+      yield* await some;
+    }
+    const training = await Training.begin(device, each(images(0, 3)), options);
+    for await (const _ of training.fit());
+    const detector = await training.finish();
+    const earlier = { detector, record: training.record, images: () => each(images(0, 3)) };
+    if (method === "patchcore") earlier.images = () => each(Promise.resolve([])); // of which it needs none
+    const { size: inputSize } = detector.config.input;
+    const { tile: _tile, overlap: _overlap, ...others } = options;
+    const next = await continueTraining(earlier, each(images(3, 2)), { ...others, inputSize });
+    expect(next.detector.config.input).toEqual({ size: SIZE, resize: "stretch", tiles });
+    expect(next.record.map((one) => one.tiles)).toEqual([6, 6, 6, 6, 6]);
+    expect(next.added.map(({ name }) => name)).toEqual(["weave 3", "weave 4"]);
+    if (method === "patchcore") {
+      const rows = [detector, next.detector].map(({ config }) => (config.method.config as { rows: number }).rows);
+      expect(rows).toEqual([23, 38]); // two in a hundred of 64 cells of six tiles, of three photographs and five
+    }
+    next.detector.release();
+    const other = continueTraining(earlier, each(images(3, 2)), { ...options, tile: 64 });
+    await expect(other).rejects.toThrow("training: expected tile 96, as the detector has, got 64: leave it out");
+    detector.release();
+    expect(device.memory().bytes).toBe(before);
+  });
+
+  test("takes turned and mirrored copies of each tile", async () => {
+    const rows: number[] = [];
+    for (const augment of ["none", "flips"] as const) {
+      const detector = await trainDetector(device, good(3, 250, 100), { ...patchcore, ...tiles, folds: 0, augment });
+      rows.push((detector.config.method.config as { rows: number }).rows);
+      detector.release();
+    }
+    expect(rows).toEqual([23, 92]); // two in a hundred of 64 cells of 18 tiles, and of 72
   });
 
   test("learns where most tiles show nothing, and leaves out suspects by photograph", async () => {

@@ -10,7 +10,7 @@ import { addedTable } from "../train/added_table.ts";
 import { readAnomalies } from "../train/anomalies.ts";
 import { EarlierRun, keptFlags } from "../train/earlier_run.ts";
 import { addFormatFlag, DATASET_HELP, openDataset } from "../dataset.ts";
-import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../flags/options.ts";
+import { addTrainFlags, DATA, readTrainingOptions, type TrainFlags } from "../flags/options.ts";
 import { percentOf, print, printLines, say } from "../terminal/say.ts";
 import { addRegionFlags, readRegion, regionWords, type RegionFlags } from "../flags/region.ts";
 import { trainThrough } from "../train/train_run.ts";
@@ -25,7 +25,6 @@ interface TrainCommandFlags extends TrainFlags, RegionFlags, Readonly<Record<str
   readonly resume?: boolean;
 }
 
-const DATA = "Data:";
 const OUTPUT = "Output:";
 
 export async function addTrain(program: Command): Promise<void> {

@@ -40,9 +40,14 @@ export interface TrainFlags {
   readonly config?: string;
 }
 
+/** Heading of the flags of images, in help. */
+export const DATA = "Data:";
 const MODEL = "Model:";
 const TRAINING = "Training:";
 const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize", "tile", "overlap"];
+const headingOf = (option: string): string =>
+  option === "dropSuspects" ? DATA : OF_MODEL.includes(option) ? MODEL : TRAINING;
+const IN_LONG_HELP: readonly string[] = ["stages", "overlap"]; // where a method is named, so that the short help fits a screen
 
 const SETS_METHOD = "method=";
 
@@ -77,7 +82,9 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
   const named = await methodIn(words);
   const name = named ?? DEFAULT_METHOD;
   const method = await loadMethod(name);
-  addOptionFlags(command, "training", TRAINING_OPTIONS, (option) => (OF_MODEL.includes(option) ? MODEL : TRAINING));
+  addOptionFlags(command, "training", TRAINING_OPTIONS, (option) =>
+    named === null && IN_LONG_HELP.includes(option) ? null : headingOf(option),
+  );
   const ofMethod = `Method ${method.title}:`;
   addOptionFlags(command, `method ${name}`, method.options, () => (named ? ofMethod : null));
   const anomalies = new Option(
@@ -102,7 +109,9 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
     );
   return command.addHelpText(
     "after",
-    named ? otherOptions(method) : `\n"bigrid train --method ${name} --help" has the method's own options.`,
+    named
+      ? otherOptions(method)
+      : `\n"bigrid train --method ${name} --help" has the method's own options, and the rarer ones of training.`,
   );
 }
 
