@@ -17,6 +17,11 @@ export class KeptFigures<Figures> {
     return new KeptFigures(path, JSON.parse(text) as Record<string, Figures>);
   }
 
+  /** Those that are known, in the order in which they were measured. */
+  get known(): ReadonlyMap<string, Figures> {
+    return new Map(Object.entries(this.#known));
+  }
+
   /** Figures that are known, or else are measured now. */
   async of(key: string, measure: () => Promise<Figures>): Promise<Figures> {
     const known = this.#known[key];

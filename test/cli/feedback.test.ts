@@ -171,4 +171,6 @@ test("help names the two flags, and --anomalies only for the methods that have a
   );
   expect(general!.stdout).toMatch(/--from <run>.*\n[^]*--add <dir>/);
   expect([general, grad, padim].map((told) => told!.stdout.includes("--anomalies"))).toEqual([false, true, false]);
+  const { stdout } = await bigrid(["train", "--from", RUN, "--help"]);
+  expect([padim!.stdout, stdout].map((told) => /^ {2}share /m.test(told))).toEqual([false, true]);
 });

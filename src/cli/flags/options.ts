@@ -107,17 +107,21 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
         "JSON file of options by name, such as a run's config.json; flags and --set override it",
       ).helpGroup(TRAINING),
     );
+  const goesOn = words.some((word) => /^--from(=|$)/.test(word));
   return command.addHelpText(
     "after",
     named
-      ? otherOptions(method)
+      ? otherOptions(method, goesOn)
       : `\n"bigrid train --method ${name} --help" has the method's own options, and the rarer ones of training.`,
   );
 }
 
-/** The options that have no flag, for help. */
-function otherOptions({ title, options }: Method): string {
-  const all: OptionTable = { ...TRAINING_OPTIONS, ...options, ...RUN_OPTIONS };
+/**
+ * The options that have no flag, for help.
+ * @param goesOn with those of a training that goes on from a run
+ */
+function otherOptions({ title, options }: Method, goesOn: boolean): string {
+  const all: OptionTable = { ...TRAINING_OPTIONS, ...(goesOn && CONTINUATION_OPTIONS), ...options, ...RUN_OPTIONS };
   const rare = Object.entries(all).filter(([, { frequent }]) => !frequent);
   const width = Math.max(...rare.map(([name]) => name.length));
   const lines = rare.map(
