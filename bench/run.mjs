@@ -13,6 +13,8 @@ const FOLDERS = {
   grad: "training",
   bounds: "training",
   accuracy: "accuracy",
+  few_images: "accuracy",
+  suspects: "accuracy",
   pictures: "accuracy",
 };
 const RESULTS = "bench/results";

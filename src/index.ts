@@ -64,13 +64,8 @@ export {
   type PretrainedName,
 } from "./backbones/registry.ts";
 export type { PretrainedWeights } from "./backbones/weights.ts";
-export {
-  calibratedScore,
-  supportedRate,
-  type Calibration,
-  type GoodScores,
-  type HeldOut,
-} from "./detection/calibration.ts";
+export { calibratedScore, type Calibration, type GoodScores, type HeldOut } from "./detection/calibration.ts";
+export { supportedRate } from "./detection/upper_bound.ts";
 export { calibrateDetector, type CalibrateDetectorOptions } from "./detection/calibrate_detector.ts";
 export { defectsOf, type Defect, type DefectOptions, type Defects } from "./detection/defects.ts";
 export { Detector, type DetectorConfig, type DetectorOptions } from "./detection/detector.ts";
@@ -103,6 +98,14 @@ export type { AnomalousImage } from "./detection/marked_cells.ts";
 export { decodeDetector, encodeDetector, type DecodeDetectorOptions } from "./detection/model_file.ts";
 export { PictureRegion } from "./detection/region.ts";
 export type { ImageScores } from "./detection/scoring.ts";
+export { continueTraining, type ContinuedTraining } from "./detection/continue_training.ts";
+export {
+  CONTINUATION_OPTIONS,
+  type AddedImage,
+  type ContinuationOptions,
+  type EarlierTraining,
+  type ImageRecord,
+} from "./detection/continuation.ts";
 export { trainDetector } from "./detection/train_detector.ts";
 export type { GoodImage, Suspect } from "./detection/material.ts";
 export { Training } from "./detection/training.ts";
@@ -119,6 +122,8 @@ export type {
   Assembly,
   CellScores,
   ChannelChoice,
+  Continuation,
+  ContinuationKind,
   FeatureAssembly,
   FeatureExtents,
   FeatureSource,

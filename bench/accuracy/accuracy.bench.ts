@@ -12,19 +12,18 @@ import { addTrainFlags, readTrainingOptions, type TrainFlags } from "../../src/c
 import { evaluate } from "../../src/metrics/evaluate.ts";
 import { meanMetrics } from "../../src/metrics/metrics.ts";
 import { auroc, rank } from "../../src/metrics/ranking.ts";
-import type { FeatureInspection } from "../../src/detection/inspection.ts";
 import type { TrainingImage } from "../../src/detection/views.ts";
 import { Training } from "../../src/detection/training.ts";
 import { generalOptionsOf, resolveTraining, type TrainingOptions } from "../../src/detection/training_options.ts";
 import { openDevice } from "../../src/node/device.ts";
 import { ensureWritableFolder, writeFileAtomic } from "../../src/node/files/files.ts";
 import { OptionError } from "../../src/runtime/errors.ts";
-import { fromArray, release } from "../../src/tensor/tensor.ts";
 import { readChoices } from "./choices.ts";
 import { featuresOf, type FeatureSet } from "./features.ts";
 import { mapsPath, writeMaps } from "./maps.ts";
 import { nearestNeighbours, type Scored } from "./nearest.ts";
 import { protocolTables } from "./protocol.ts";
+import { scoredBy } from "./subsets.ts";
 import { addResult, holds, readResults, resultTables, withTables, type Result } from "./results.ts";
 
 interface Flags extends TrainFlags, Readonly<Record<string, unknown>> {
@@ -38,7 +37,6 @@ interface Flags extends TrainFlags, Readonly<Record<string, unknown>> {
 }
 
 const SAID_EVERY = 50; // steps
-const AT_THRESHOLD = 0.5; // a calibrated score
 
 const program = new Command("npm run accuracy --").argument("<dirs...>", "datasets");
 (await addTrainFlags(program, []))
@@ -71,7 +69,13 @@ async function compare(
       const settings = await resolveTraining(given);
       for (const seed of "window" in choice ? [null] : numbers) {
         const { inputSize, resize, padding } = settings;
-        const { seed: _seed, backbone, featureBudget: _budget, ...general } = generalOptionsOf(settings);
+        const {
+          seed: _seed,
+          backbone,
+          featureBudget: _budget,
+          augment: _augment,
+          ...general
+        } = generalOptionsOf(settings);
         // without a model only what changes the images counts
         const options = seed === null ? { inputSize, resize, padding } : { ...general, ...settings.options };
         const key = { dataset, backbone, choice: choice.name, seed, options };
@@ -105,12 +109,9 @@ async function compare(
   }
 
   /** Scores of test images, class by class, by a detector trained on all classes. */
-  async function trained(
-    { classes, cells, channels, size }: FeatureSet,
-    options: TrainingOptions,
-  ): Promise<Scored[][]> {
+  async function trained(set: FeatureSet, options: TrainingOptions): Promise<Scored[][]> {
     async function* images(): AsyncGenerator<TrainingImage> {
-      for (const { name, train } of classes) for (const image of train) yield { className: name, image };
+      for (const { name, train } of set.classes) for (const image of train) yield { className: name, image };
     }
     const training = await Training.begin(device, images(), options);
     for await (const { stage, step, steps, model, models, loss, secondsLeft } of training.fit()) {
@@ -120,17 +121,7 @@ async function compare(
     }
     const detector = await training.finish();
     const scored: Scored[][] = [];
-    for (const { test } of classes) {
-      const own: Scored[] = [];
-      for (const { path, defective, features, mask } of test) {
-        const tensor = fromArray(device, [1, cells, cells, channels], features);
-        const [{ score, peak, map, calibrated }] = (await detector.inspectFeatures(tensor)) as [FeatureInspection];
-        release(tensor);
-        const isRejected = calibrated >= AT_THRESHOLD;
-        own.push({ path, defective, score, peak, map, isRejected, mask, width: size, height: size });
-      }
-      scored.push(own);
-    }
+    for (const { test } of set.classes) scored.push(await scoredBy(detector, set, test));
     detector.release();
     return scored;
   }

@@ -1,5 +1,5 @@
-import { studentQuantile, studentTail } from "../metrics/student.ts";
 import { DivergedError, OptionError } from "../runtime/errors.ts";
+import { meanOf, supportedRate, upperBound } from "./upper_bound.ts";
 
 /** Statistics of the scores of a class's good images. */
 export interface GoodScores {
@@ -34,6 +34,8 @@ export interface HeldOut {
   readonly score: number;
   /** The largest value of its map. */
   readonly peak: number;
+  /** True for an image that was added to those of an earlier training. Default false. */
+  readonly added?: boolean;
 }
 
 /** A placeholder for a detector that is still being trained. */
@@ -48,21 +50,14 @@ export const NOT_CALIBRATED: Calibration = {
 
 const HEAT_RANGE = 12; // the strongest heat, in units of the weakest
 const TYPICAL_CALIBRATED = 0.1;
-/**
- * The usual spread of good images' scores, standard deviation of logarithms, which counts as that of so many images:
- * few images show too little or too much of it by chance. Measured on four sets (docs/notes/nearest-good.md).
- */
-const USUAL = { std: 0.15, images: 4 };
 const LEAST_STD = 1e-3; // of logarithms of scores, where a slope is divided by it
-const ENOUGH_REJECTED = 5; // good images expected above the threshold, from which the empirical quantile is used
-const MOST_STDS = 5; // above the mean of good images' scores, up to which the fitted distribution is trusted
-const MOST_IMAGES = 1000; // beyond, the rate that five standard deviations support hardly changes
 
 /**
  * Computes thresholds and scales from good images held out of training. Images of unknown class use the highest
  * threshold of all classes. A class with too few images for the false-reject rate gets the lowest rate that they
  * support. A score or peak of exactly 0, such as that of a copy of a training image, counts as the lowest of its class
- * above 0.
+ * above 0. Images that were added to those of an earlier training raise a threshold by at most half (`upperBound`), and do
+ * not count as typical ones.
  * @param falseReject share of good images to reject, in (0, 0.5]
  * @throws OptionError for a share out of range, no images, or a class of which all score 0, as images do that a model
  * was fitted to and knows by heart; DivergedError for a score or peak that is negative or not finite, or scores so far
@@ -86,7 +81,9 @@ export function calibrationOf(images: readonly HeldOut[], falseReject: number): 
   const classes = Object.fromEntries(
     [...byClass].map(([name, members]) => [name, measuredScores(name, members, falseReject)]),
   );
-  const typicalPeak = Math.exp(meanOf([...byClass.values()].flat().map(({ peak }) => Math.log(peak))));
+  const all = [...byClass.values()].flat();
+  const original = all.filter(({ added }) => !added);
+  const typicalPeak = Math.exp(meanOf((original.length > 0 ? original : all).map(({ peak }) => Math.log(peak))));
   const rate = Math.max(falseReject, ...[...byClass.values()].map(({ length }) => supportedRate(length)));
   return { falseReject: rate, ...strictest(classes), classes, heat: [typicalPeak, HEAT_RANGE * typicalPeak] };
 }
@@ -137,13 +134,12 @@ function aboveZero(name: string, members: readonly HeldOut[]): HeldOut[] {
 }
 
 function measuredScores(name: string, members: readonly HeldOut[], falseReject: number): GoodScores {
-  const scores = members.map(({ score }) => Math.log(score));
-  const peaks = members.map(({ peak }) => Math.log(peak));
-  const good = {
-    threshold: Math.exp(upperBound(scores, falseReject)),
-    typical: Math.exp(meanOf(scores)),
-    pixelThreshold: Math.exp(upperBound(peaks, falseReject)),
-  };
+  const logarithms = (of: "score" | "peak", isAdded: boolean): number[] =>
+    members.filter(({ added = false }) => added === isAdded).map((image) => Math.log(image[of]));
+  const boundOf = (of: "score" | "peak"): number =>
+    Math.exp(upperBound(logarithms(of, false), logarithms(of, true), falseReject));
+  const typical = [logarithms("score", false), logarithms("score", true)].find(({ length }) => length > 0)!;
+  const good = { threshold: boundOf("score"), typical: Math.exp(meanOf(typical)), pixelThreshold: boundOf("peak") };
   if (Object.values(good).every(isPositive)) return good;
   throw new DivergedError(
     `calibration: scores of ${members.length} good images of class ${name} differ too much for a threshold: it would be ${good.threshold}`,
@@ -175,20 +171,6 @@ const LARGEST = 2 ** 128; // beyond what f32 holds
 export const isPositive = (value: unknown): value is number =>
   Number.isFinite(value) && (value as number) > 0 && (value as number) < LARGEST;
 
-/**
- * The lowest false-reject rate that a number of held-out images of a class supports. Their order statistics reach
- * 1 / (count + 1); below that, the tail of the fitted distribution is trusted up to five standard deviations. 0.37 %
- * for one image, 0.21 % for two, 0.08 % for four, 0.008 % for twelve.
- * @param count images, at least 1
- */
-export const supportedRate = (count: number): number => studentTail(MOST_STDS, freedomOf(count));
-
-/** The fewest held-out images of a class that support a false-reject rate. */
-export function imagesFor(falseReject: number): number {
-  for (let count = 1; count <= MOST_IMAGES; count++) if (supportedRate(count) <= falseReject) return count;
-  return Math.ceil(ENOUGH_REJECTED / falseReject);
-}
-
 /** A class's scores; those of all classes together if it was not trained on. */
 export const goodScoresOf = (calibration: Calibration, className: string): GoodScores =>
   Object.hasOwn(calibration.classes, className) ? calibration.classes[className]! : calibration;
@@ -218,38 +200,3 @@ export function thresholdsAt(good: GoodScores, calibrated: number): Pick<GoodSco
  */
 export const steepnessOf = ({ threshold, typical }: Pick<GoodScores, "threshold" | "typical">): number =>
   Math.log(1 / TYPICAL_CALIBRATED - 1) / Math.max(Math.log(threshold / typical), LEAST_STD);
-
-/**
- * The value that a new one exceeds with the given probability: the empirical quantile if there are enough values, else
- * the upper end of a prediction interval that assumes normal values (logarithms of scores, since ratios of errors
- * matter), whose spread was known before: as that of so many further images.
- * @see Gelman et al., "Bayesian Data Analysis", 3.3: the scaled inverse chi-squared prior of a variance
- */
-function upperBound(values: readonly number[], probability: number): number {
-  const count = values.length;
-  if (count * probability >= ENOUGH_REJECTED) {
-    const sorted = [...values].sort((a, b) => a - b);
-    return sorted[Math.min(count - 1, Math.ceil((count + 1) * (1 - probability)) - 1)]!;
-  }
-  const { mean, std, freedom } = predictionOf(values);
-  return mean + studentQuantile(1 - Math.max(probability, supportedRate(count)), freedom) * std;
-}
-
-/** Distribution of one more value: Student's t about a mean, in units of a standard deviation. */
-export interface Prediction {
-  readonly mean: number;
-  readonly std: number;
-  /** Degrees of freedom. */
-  readonly freedom: number;
-}
-
-/** Predicts one more of some normal values, whose spread is known as that of so many further ones. */
-export function predictionOf(values: readonly number[]): Prediction {
-  const [count, mean, freedom] = [values.length, meanOf(values), freedomOf(values.length)];
-  const squares = values.reduce((sum, x) => sum + (x - mean) ** 2, 0) + USUAL.images * USUAL.std ** 2;
-  return { mean, std: Math.sqrt((squares / freedom) * (1 + 1 / count)), freedom };
-}
-
-const freedomOf = (count: number): number => Math.max(1, count) - 1 + USUAL.images;
-
-const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;

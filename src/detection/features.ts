@@ -8,6 +8,7 @@ import { averagePool } from "../ops/pool.ts";
 import { resize } from "../ops/resize.ts";
 import { l2Normalize } from "../ops/rows.ts";
 import { concat } from "../ops/shape.ts";
+import type { StoredTensors } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import type { Resize } from "../io/placement.ts";
 import { fromArray, release, type Tensor } from "../tensor/tensor.ts";
@@ -192,11 +193,13 @@ export class ChannelStatistics {
 /**
  * Makes an extractor from a training set's statistics. `variance` is the variance of its features; `std` `[C]`, which
  * the caller releases, the standard deviation of each channel.
+ * @param kept constants by name that standardise features in place of those of the statistics
  */
 export function extractorFor(
   device: Device,
   maker: FeatureMaker,
   { means, variances }: ChannelStatistics,
+  kept: StoredTensors = new Map(),
 ): { readonly extractor: FeatureExtractor; readonly variance: number; readonly std: Tensor } {
   const { channels } = maker.extents;
   const standardise = standardisingOf(maker.assembly);
@@ -205,18 +208,19 @@ export function extractorFor(
   // Keeps channels that hardly vary over good images from being scaled up to noise.
   const floor = 1e-4 * variance;
   const units = variances.map((v) => Math.sqrt(v + floor));
-  const constants = new Map([
+  const constantOf = (name: string): Float32Array | Float64Array => kept.get(name)?.data ?? own.get(name)!;
+  const own = new Map([
     ["features.offset", means.map((mean, c) => (target ? target.mean * units[c]! - mean : 0))],
     ["features.scale", means.map((_, c) => (target ? Math.sqrt(target.variance) / units[c]! : 1))],
   ]);
-  const scales = constants.get("features.scale")!;
+  const scales = constantOf("features.scale");
   const std = fromArray(
     device,
     [channels],
     Float32Array.from(variances, (v, c) => scales[c]! * Math.sqrt(v)),
   );
   const extractor = new FeatureExtractor(maker, (name) =>
-    fromArray(device, [channels], Float32Array.from(constants.get(name)!)),
+    fromArray(device, [channels], Float32Array.from(constantOf(name))),
   );
   return { extractor, variance: target ? target.variance : variance, std };
 }

@@ -55,11 +55,12 @@ export async function findSuspects(
       settings.signal?.throwIfAborted();
     });
     const { height: side } = material.extractor.maker.extents;
+    const numbers = new Map(material.samples.map((sample, i) => [sample, i]));
     return [...unlikeness]
-      .map(([[sample], { ratio, cells }]) => ({
-        index: sample!.photograph,
-        name: material.photographs[sample!.photograph]!.name,
-        className: sample!.className,
+      .map(([sample, { ratio, cells }]) => ({
+        index: numbers.get(sample)!,
+        name: sample.name,
+        className: sample.className,
         ratio,
         cells,
         side,

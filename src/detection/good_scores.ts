@@ -9,24 +9,18 @@ import type { TrainingSettings } from "./training_options.ts";
 
 const TILES = 8; // that are scored at a time
 
-/**
- * Scores a good photograph by a model, from its features.
- * @param samples the photograph's, all of them in their order
- */
+/** Scores a good photograph by a model, from its features. */
 export async function scoreGood(
   model: Model,
   material: Material,
   { input, learner, options }: TrainingSettings,
-  samples: readonly TrainingSample[],
+  { cut, views }: TrainingSample,
 ): Promise<ScoresOrProblem> {
   const { device } = model.weights;
   const { size } = input;
   const scoring = learner.scoring(options);
-  const score = async (
-    some: readonly TrainingSample[],
-    counted: Float32Array | null,
-  ): Promise<readonly ScoresOrProblem[]> => {
-    const features = await material.features(some);
+  const score = async (some: TrainingSample["views"], counted: Float32Array | null) => {
+    const features = await material.features(some.map(({ index }) => index));
     const scores = device.tidy(() => {
       const weights = counted && fromArray(device, [some.length, size, size, 1], counted);
       const all = imageScores(model.score(features), scoring, size, weights);
@@ -36,9 +30,8 @@ export async function scoreGood(
     for (const used of [features, scores.map, scores.score, scores.peak, scores.scored]) if (used) release(used);
     return reads;
   };
-  const { cut } = material.photographs[samples[0]!.photograph]!;
-  if (!cut || !isTiled(input)) return (await score(samples, null))[0]!;
+  if (!cut || !isTiled(input)) return (await score(views, null))[0]!;
   return scorePhotograph(cut, input, scoring, TILES, (tiles, first) =>
-    score(samples.slice(first, first + tiles.length), countedInTiles(tiles, cut, size)),
+    score(views.slice(first, first + tiles.length), countedInTiles(tiles, cut, size)),
   );
 }

@@ -23,46 +23,46 @@ export interface Unlikeness {
   readonly cells: Float32Array;
 }
 
-/** A photograph: its sample, or those of its tiles. */
-type Photograph = readonly TrainingSample[];
-
 /** Features of some good images, on the host. */
 interface Member {
-  readonly photograph: Photograph;
+  readonly sample: TrainingSample;
   /** Some of its cells, `[rows, C]`. */
   readonly rows: Float32Array;
 }
 
+/** Gives `[1, H, W, C]` of what lies at an index of the store, the caller's to release. */
+type ReadFeatures = (index: number) => Promise<Tensor>;
+
 /**
  * Compares each good image with the others of its class, cell by cell: images that show what no other shows are far
  * from them. A class of one image has ratio 1.
- * @param features gives `[1, H, W, C]` of an image or a tile, the caller's to release
  * @param onImage called after each image, and may throw to end it
  */
 export async function compareWithOthers(
   device: Device,
-  photographs: readonly Photograph[],
-  features: (sample: TrainingSample) => Promise<Tensor>,
+  samples: readonly TrainingSample[],
+  features: ReadFeatures,
   onImage: (done: number) => void = () => undefined,
-): Promise<Map<Photograph, Unlikeness>> {
-  const found = new Map<Photograph, Unlikeness>();
-  for (const className of new Set(photographs.map(classOf))) {
-    const members = photographs.filter((photograph) => classOf(photograph) === className);
+): Promise<Map<TrainingSample, Unlikeness>> {
+  const found = new Map<TrainingSample, Unlikeness>();
+  for (const className of new Set(samples.map((sample) => sample.className))) {
+    const members = samples.filter((sample) => sample.className === className);
     const all: Member[] = [];
-    for (const photograph of members) {
-      const wanted = Math.floor(MOST_ROWS / members.length / photograph.length);
+    for (const sample of members) {
+      const { views } = sample;
+      const wanted = Math.floor(MOST_ROWS / members.length / views.length);
       const rows: Float32Array[] = [];
-      for (const sample of photograph) rows.push(await someRows(sample, features, wanted));
-      all.push({ photograph, rows: joined(rows) });
+      for (const { index } of views) rows.push(await someRows(index, features, wanted));
+      all.push({ sample, rows: joined(rows) });
     }
-    const distances = new Map<Photograph, Float32Array>();
-    for (const { photograph } of all) {
-      distances.set(photograph, await distancesTo(device, photograph, all, features));
+    const distances = new Map<TrainingSample, Float32Array>();
+    for (const { sample } of all) {
+      distances.set(sample, await distancesTo(device, sample, all, features));
       onImage(found.size + distances.size);
     }
     const typical = middle([...distances.values()].map(topMean)) || 1; // 0 where most are copies of another
-    for (const [photograph, cells] of distances)
-      found.set(photograph, {
+    for (const [sample, cells] of distances)
+      found.set(sample, {
         ratio: members.length === 1 ? 1 : topMean(cells) / typical,
         cells: cells.map((cell) => cell / typical),
       });
@@ -70,21 +70,15 @@ export async function compareWithOthers(
   return found;
 }
 
-const classOf = ([first]: Photograph): string => first!.className;
-
-/** Draws so many of a sample's cells, at least one. */
-async function someRows(
-  sample: TrainingSample,
-  features: (sample: TrainingSample) => Promise<Tensor>,
-  wanted: number,
-): Promise<Float32Array> {
-  const tensor = await features(sample);
+/** Draws so many of the cells at an index, at least one. */
+async function someRows(index: number, features: ReadFeatures, wanted: number): Promise<Float32Array> {
+  const tensor = await features(index);
   const channels = tensor.shape.at(-1)!;
   const cells = countOf(tensor.shape) / channels;
   const reading = toArray(tensor);
   release(tensor);
   const values = await reading;
-  const chosen = new RandomStream(sample.index, STREAM).permutation(cells).slice(0, Math.max(1, wanted));
+  const chosen = new RandomStream(index, STREAM).permutation(cells).slice(0, Math.max(1, wanted));
   const rows = new Float32Array(chosen.length * channels);
   chosen.forEach((cell, i) => rows.set(values.subarray(cell * channels, (cell + 1) * channels), i * channels));
   return rows;
@@ -93,21 +87,21 @@ async function someRows(
 /** The middle one of each cell's distances to the groups of other images; 0 where there are none. */
 async function distancesTo(
   device: Device,
-  photograph: Photograph,
+  sample: TrainingSample,
   all: readonly Member[],
-  features: (sample: TrainingSample) => Promise<Tensor>,
+  features: ReadFeatures,
 ): Promise<Float32Array> {
-  const others = all.filter((member) => member.photograph !== photograph);
+  const others = all.filter((member) => member.sample !== sample);
   const groups = Array.from({ length: Math.min(GROUPS, others.length) }, (_, g) =>
     joined(others.filter((_other, i) => i % GROUPS === g).map(({ rows }) => rows)),
   );
   const cells: Float32Array[] = [];
-  for (const sample of photograph) cells.push(await cellDistances(device, await features(sample), groups));
+  for (const { index } of sample.views) cells.push(await cellDistances(device, await features(index), groups));
   return joined(cells);
 }
 
 /**
- * The same for the cells of one sample.
+ * The same for the cells of one view.
  * @param tensor `[1, H, W, C]`, which is released
  * @param groups of rows, `[rows, C]` each
  */

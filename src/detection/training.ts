@@ -1,30 +1,29 @@
 import { finiteTensor, type StoredTensor } from "../io/safetensors.ts";
-import type { Fit, FitState, Json, Model } from "../methods/method.ts";
+import type { Fit, FitState, Json } from "../methods/method.ts";
 import { Weights } from "../nn/weights.ts";
 import type { Device } from "../runtime/device.ts";
 import { dispose } from "../runtime/disposal.ts";
 import { DivergedError, InputError, ShapeError } from "../runtime/errors.ts";
+import { resolveOptions } from "../runtime/option_table.ts";
 import { toArray, type Shape, type Tensor } from "../tensor/tensor.ts";
-import { calibrationOf, type Calibration, type HeldOut } from "./calibration.ts";
+import { calibrationOf, recalibrated, type Calibration, type HeldOut } from "./calibration.ts";
+import {
+  Continuation,
+  CONTINUATION_OPTIONS,
+  withDecided,
+  type AddedImage,
+  type ContinuationOptions,
+  type EarlierTraining,
+  type ImageRecord,
+} from "./continuation.ts";
+import { Course } from "./course.ts";
 import { Detector, type DetectorConfig } from "./detector.ts";
-import { byPhotograph, planFits, type PlannedFit, type TrainingSample } from "./folds.ts";
-import { scoreGood } from "./good_scores.ts";
+import type { TrainingSample } from "./folds.ts";
 import { Material, type Suspect } from "./material.ts";
 import { Pace } from "./pace.ts";
-import {
-  beyondUse,
-  resolveTraining,
-  type TrainingOptions,
-  type TrainingSettings,
-  type TrainingStep,
-} from "./training_options.ts";
-import {
-  decodeTrainingState,
-  encodeTrainingState,
-  identityOf,
-  requireSame,
-  type SavedState,
-} from "./training_state.ts";
+import { SampleScorer } from "./sample_scorer.ts";
+import { resolveTraining, type TrainingOptions, type TrainingSettings, type TrainingStep } from "./training_options.ts";
+import { decodeTrainingState, encodeTrainingState, requireSame, type SavedState } from "./training_state.ts";
 import type { TrainingImage } from "./views.ts";
 
 /**
@@ -41,23 +40,37 @@ export class Training {
   readonly #device: Device;
   readonly #settings: TrainingSettings;
   readonly #material: Material;
-  readonly #fits: readonly PlannedFit[];
-  readonly #heldOut: HeldOut[] = [];
+  readonly #scorer: SampleScorer;
+  readonly #course: Course;
+  /** The calibration of the detector that training goes on from. */
+  readonly #before: Calibration | null;
+  readonly #added: Map<TrainingSample, Omit<AddedImage, "heldOut">>;
+  readonly #heldOut: HeldOut[];
   readonly #pace = new Pace();
   #carried: Json = null;
   #nth = 0; // of the fits
   #taken = 0;
   #fit: Fit;
 
-  private constructor(device: Device, settings: TrainingSettings, material: Material) {
-    [this.#device, this.#settings, this.#material] = [device, settings, material];
-    this.#fits = planFits(material.samples, settings.folds);
-    try {
-      this.#fit = this.#begun(Weights.drawn(device));
-    } catch (error) {
-      material.release();
-      throw error;
-    }
+  private constructor(
+    device: Device,
+    settings: TrainingSettings,
+    material: Material,
+    scorer: SampleScorer,
+    continuation: Continuation | null = null,
+    before: ReadonlyMap<TrainingSample, HeldOut> = new Map(),
+  ) {
+    [this.#device, this.#settings, this.#material, this.#scorer] = [device, settings, material, scorer];
+    this.#course = new Course(device, settings, material, continuation, before);
+    this.#before = continuation?.config.calibration ?? null;
+    this.#added = new Map(
+      [...before].map(([sample, { className, score }]) => [
+        sample,
+        { name: sample.name, className, before: score, after: score },
+      ]),
+    );
+    this.#heldOut = [...this.#course.known];
+    this.#fit = this.#course.begin(0);
   }
 
   /**
@@ -75,7 +88,38 @@ export class Training {
     options: TrainingOptions = {},
   ): Promise<Training> {
     const settings = await resolveTraining(options);
-    return new Training(device, settings, await Material.read(device, settings, images));
+    const material = await Material.read(device, settings, images);
+    return material.orRelease(() => new Training(device, settings, material, new SampleScorer(settings, material)));
+  }
+
+  /**
+   * Goes on from a detector with further good images, such as false alarms that were looked at: by a share of a new
+   * training's steps or, for a memory bank, by rows of these images alone. Thresholds are set anew, by the images that
+   * set them before, and by added ones as models score them that were not fitted to them.
+   *
+   * @param earlier the detector, and the images of its training
+   * @param added good images of classes that the detector knows, under names that the record does not have
+   * @param options those of the earlier training, and `share`; what the detector decides (method, backbone, stages,
+   * inputSize, resize, tiles) may be left out, `dropSuspects` has no effect
+   * @throws as `begin`; OptionError for options that contradict the detector or a class that it does not know;
+   * InputError where nothing is added, or none of the earlier images is there
+   */
+  static async from(
+    earlier: EarlierTraining,
+    added: AsyncIterable<TrainingImage>,
+    { share: told, ...options }: ContinuationOptions = {},
+  ): Promise<Training> {
+    const { device, config } = earlier.detector;
+    const { share } = resolveOptions("training", CONTINUATION_OPTIONS, { share: told });
+    const settings = await resolveTraining(withDecided(config, options));
+    const continuation = await Continuation.from(earlier, settings, share);
+    const material = await Material.read(device, settings, continuation.images(added), continuation);
+    return material.orRelease(async () => {
+      const scorer = new SampleScorer(settings, material);
+      continuation.requireRegions(material.regions);
+      const before = await continuation.scoresBefore(device, scorer, material);
+      return new Training(device, settings, material, scorer, continuation, before);
+    });
   }
 
   /** Every option with its value. */
@@ -90,11 +134,7 @@ export class Training {
 
   /** The number of good images that set each class's threshold. */
   get calibrating(): ReadonlyMap<string, number> {
-    const heldOut = this.#fits.flatMap((fit) => fit.heldOut);
-    const counts = new Map<string, number>();
-    for (const [sample] of byPhotograph(heldOut.length > 0 ? heldOut : this.#material.samples))
-      counts.set(sample!.className, (counts.get(sample!.className) ?? 0) + 1);
-    return counts;
+    return this.#course.calibrating;
   }
 
   /** The good images that `dropSuspects` has left out, the least like the others first; each class's together. */
@@ -104,12 +144,23 @@ export class Training {
 
   /** Sentences for people about what is known to do badly with these options; mostly none. */
   get remarks(): readonly string[] {
-    return [...this.#settings.learner.remarks(this.#modelConfig()), ...this.#material.remarks];
+    return [...this.#settings.learner.remarks(this.#course.modelConfig), ...this.#material.remarks];
   }
 
   /** Scores of good images that were not trained on, which calibrate the detector; complete after `finish`. */
   get heldOut(): readonly HeldOut[] {
     return this.#heldOut;
+  }
+
+  /** The images and their parts in the training, from which another goes on (`from`); complete after `finish`. */
+  get record(): readonly ImageRecord[] {
+    return this.#course.record(this.#heldOut);
+  }
+
+  /** The images that were added to those of a detector, and how they score; complete after `finish`. */
+  get added(): readonly AddedImage[] {
+    const scored = this.#course.scored(this.#heldOut);
+    return [...this.#added].map(([sample, one]) => ({ ...one, heldOut: scored.get(sample)?.score ?? null }));
   }
 
   /**
@@ -128,7 +179,7 @@ export class Training {
           const where = {
             taken: ++this.#taken,
             model: this.#nth + 1,
-            models: this.#fits.length,
+            models: this.#course.fits.length,
             secondsLeft: this.#secondsLeft(),
           };
           const taken = { ...step, ...where };
@@ -139,25 +190,14 @@ export class Training {
         }
       } catch (error) {
         if (!(error instanceof DivergedError)) throw error;
-        throw new DivergedError(`${error.message}; ${this.#remedy()}`, { cause: error });
+        throw new DivergedError(`${error.message}; ${this.#scorer.remedy}`, { cause: error });
       }
-      if (this.#nth === this.#fits.length - 1) return;
-      await this.#scoreHeldOut(this.#fits[this.#nth]!.heldOut);
+      const { fits } = this.#course;
+      if (this.#nth === fits.length - 1) return;
+      await this.#scoreHeldOut(fits[this.#nth]!.heldOut, []);
       this.#fit.model.weights.release();
-      this.#nth++;
-      this.#fit = this.#begun(Weights.drawn(this.#device));
+      this.#fit = this.#course.begin(++this.#nth);
     }
-  }
-
-  /** Advice after the training diverged, about the cause if it is known. */
-  #remedy(): string {
-    const { learner, options } = this.#settings;
-    const extreme = beyondUse(learner.options, options);
-    return (
-      this.#material.set.problem ??
-      (extreme && `${extreme} is far outside the useful range: use a smaller value`) ??
-      "start again with another seed or a larger batch"
-    );
   }
 
   /**
@@ -166,11 +206,15 @@ export class Training {
    * those of a class are all 0; the reason of the signal that ended it
    */
   async finish(): Promise<Detector> {
-    const { heldOut, training } = this.#fits[this.#nth]!;
-    await this.#scoreHeldOut(heldOut.length + this.#heldOut.length > 0 ? heldOut : training, (done, total) =>
-      this.#settings.onProgress({ phase: "calibration", done, total }),
-    );
-    const calibration = calibrationOf(this.#heldOut, this.#settings.falseReject);
+    const { heldOut, training } = this.#course.fits[this.#nth]!;
+    const { falseReject, onProgress } = this.#settings;
+    const setting = heldOut.length + this.#heldOut.length > 0 ? heldOut : training;
+    const added = [...this.#added.keys()].filter((sample) => !setting.includes(sample));
+    const total = setting.length + added.length;
+    await this.#scoreHeldOut(setting, added, (done) => onProgress({ phase: "calibration", done, total }));
+    const calibration = this.#before
+      ? recalibrated(this.#before, this.#heldOut, falseReject)
+      : calibrationOf(this.#heldOut, falseReject);
     this.#fit.release();
     this.#material.releaseFeatures();
     return Detector.assemble(this.#material.extractor, this.#fit.model, this.#config(calibration));
@@ -186,7 +230,7 @@ export class Training {
         values,
         (problem) => {
           throw new DivergedError(
-            `training diverged: after ${this.#taken} steps tensor ${name} holds ${problem}; ${this.#remedy()}`,
+            `training diverged: after ${this.#taken} steps tensor ${name} holds ${problem}; ${this.#scorer.remedy}`,
           );
         },
         shape,
@@ -197,7 +241,7 @@ export class Training {
     for (const [name, tensor] of this.#fit.model.weights.all())
       weights.set(name, stored(name, await toArray(tensor), tensor.shape));
     const state = {
-      ...identityOf(this.#settings, this.#material, this.#modelConfig()),
+      ...this.#course.identity,
       run: this.#nth,
       taken: this.#taken,
       heldOut: this.#heldOut,
@@ -214,9 +258,9 @@ export class Training {
    */
   resume(saved: Uint8Array, name: string): void {
     const { state, fit: stored, weights } = decodeTrainingState(saved, name);
-    requireSame(identityOf(this.#settings, this.#material, this.#modelConfig()), state, name);
-    if (!(state.run < this.#fits.length))
-      throw new InputError(`${name} is at model ${state.run + 1} of ${this.#fits.length}: it is damaged`);
+    requireSame(this.#course.identity, state, name);
+    const { length } = this.#course.fits;
+    if (!(state.run < length)) throw new InputError(`${name} is at model ${state.run + 1} of ${length}: it is damaged`);
     const fit = this.#restored(Weights.stored(this.#device, weights, name), state, stored, name);
     this.#fit.release();
     this.#fit.model.weights.release();
@@ -239,7 +283,7 @@ export class Training {
   /** @throws InputError where a state does not fit the training; `weights` are released then */
   #restored(weights: Weights, { run: nth, carried }: SavedState, state: FitState, name: string): Fit {
     try {
-      const fit = this.#begun(weights, nth);
+      const fit = this.#course.begin(nth, weights);
       fit.restore(state);
       fit.model.requireCarried?.(carried);
       return fit;
@@ -251,68 +295,30 @@ export class Training {
     }
   }
 
-  #begun(weights: Weights, nth = this.#nth): Fit {
-    const { learner, options, seed } = this.#settings;
-    const { training } = this.#fits[nth]!;
-    try {
-      return learner.begin(this.#modelConfig(nth), options, {
-        weights,
-        features: {
-          count: training.length,
-          batch: (indices) => this.#material.features(indices.map((i) => training[i]!)),
-        },
-        anomalies: this.#material.anomalySource(),
-        std: this.#material.std,
-        seed,
-      });
-    } catch (error) {
-      weights.release();
-      throw error;
-    }
-  }
-
-  /** The configuration of the nth model; by default the detector's. */
-  #modelConfig(nth = this.#fits.length - 1): Json {
-    const { learner, options } = this.#settings;
-    const { extractor, variance } = this.#material;
-    const { training } = this.#fits[nth]!;
-    return learner.configure({ ...extractor.maker.extents, variance, images: training.length }, options);
-  }
-
-  /** Adjusts this fit's model on those of the images that it was not fitted to, then scores all of them. */
+  /**
+   * Adjusts this fit's model on those of the images that it was not fitted to, then scores all of them, and added ones
+   * that set no threshold.
+   */
   async #scoreHeldOut(
     samples: readonly TrainingSample[],
-    onImage: (done: number, total: number) => void = () => undefined,
+    added: readonly TrainingSample[],
+    onImage?: (done: number) => void,
   ): Promise<void> {
     const { model } = this.#fit;
-    const training = new Set(this.#fits[this.#nth]!.training);
+    const training = new Set(this.#course.fits[this.#nth]!.training);
     const material = this.#material;
     async function* unseen(): AsyncGenerator<Tensor> {
-      for (const sample of samples) if (!training.has(sample)) yield await material.features([sample]);
+      for (const sample of samples)
+        if (!training.has(sample)) for (const { index } of sample.views) yield await material.features([index]);
     }
     const carried = model.adjust ? await model.adjust(unseen(), this.#carried) : this.#carried;
     model.weights.freeze();
-    const scored: HeldOut[] = [];
-    const photographs = byPhotograph(samples);
-    for (const photograph of photographs) {
-      this.#settings.signal?.throwIfAborted();
-      scored.push(await this.#scored(model, photograph));
-      onImage(scored.length, photographs.length);
-    }
+    const scored = await this.#scorer.scores(model, [...samples, ...added], onImage);
     // Kept only when all are scored, so that an interrupted scoring can be repeated.
-    this.#heldOut.push(...scored);
+    this.#heldOut.push(...samples.map((sample) => this.#course.marked(sample, scored.get(sample)!)));
     this.#carried = carried;
-  }
-
-  /** @throws DivergedError where the photograph's score or its map is not finite */
-  async #scored(model: Model, samples: readonly TrainingSample[]): Promise<HeldOut> {
-    const read = await scoreGood(model, this.#material, this.#settings, samples);
-    const { className, photograph } = samples[0]!;
-    if ("problem" in read) {
-      const image = `good image ${photograph + 1}, of class ${className}`;
-      throw new DivergedError(`training diverged: ${image}: ${read.problem}; ${this.#remedy()}`);
-    }
-    return { className, score: read.score, peak: read.peak };
+    for (const [sample, one] of this.#added)
+      this.#added.set(sample, { ...one, after: scored.get(sample)?.score ?? one.after });
   }
 
   #config(calibration: Calibration): DetectorConfig {
@@ -332,13 +338,7 @@ export class Training {
     };
   }
 
-  #plan(nth: number) {
-    const { learner, options } = this.#settings;
-    return learner.plan(this.#modelConfig(nth), options, this.#fits[nth]!.training.length);
-  }
-
   #secondsLeft(): number {
-    const later = this.#fits.slice(this.#nth + 1).flatMap((_, i) => this.#plan(this.#nth + 1 + i));
-    return this.#pace.secondsFor([...this.#fit.remaining, ...later]);
+    return this.#pace.secondsFor([...this.#fit.remaining, ...this.#course.stagesFrom(this.#nth + 1)]);
   }
 }

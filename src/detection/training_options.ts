@@ -12,6 +12,7 @@ import type { FitStep, Method, MethodOptions } from "../methods/method.ts";
 import { OptionError } from "../runtime/errors.ts";
 import { resolveOptions, type OptionsOf, type OptionTable, type ResolvedOptions } from "../runtime/option_table.ts";
 import { RESIZES } from "../io/placement.ts";
+import { AUGMENTATIONS } from "../io/symmetries.ts";
 import { TILE_SIDES, tilingProblem, type Tiling } from "../io/tiling.ts";
 import type { Spill } from "./feature_store.ts";
 import type { DetectorInput } from "./input.ts";
@@ -99,7 +100,14 @@ export const TRAINING_OPTIONS = {
     least: 0,
     most: 0.5,
     default: 0,
+    frequent: true,
     help: "share of each class's good images to leave out: those that look least like the others, which may be defective",
+  },
+  augment: {
+    kind: "choice",
+    choices: AUGMENTATIONS,
+    default: "none",
+    help: "turned and mirrored copies of good images, which are trained on too: flips and the half turn, rotations by quarter turns, or both; for parts that lie in any rotation",
   },
   featureBudget: {
     kind: "whole",

@@ -28,7 +28,7 @@ export class TrainingSet {
   }
 
   /**
-   * Adds the features of an image, or of one of its tiles.
+   * Adds the features of an image, of one of its tiles, or of a turned or mirrored copy.
    * @param values `[..., C]`
    * @param name the image's, for errors
    * @returns their fingerprint, for `addImage`
@@ -97,7 +97,7 @@ export class TrainingSet {
 }
 
 /** 64 bits of a hash of features, in two halves: equal for equal ones. */
-function fingerprint(values: Float32Array): string {
+export function fingerprint(values: Float32Array): string {
   const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
   let [a, b] = [0x811c9dc5, 0x9e3779b9];
   for (const word of bits) {

@@ -10,7 +10,7 @@ import { generalOptionsOf, type TrainingSettings } from "./training_options.ts";
 /** Identity of a training: one that continues from a saved state must have the same. */
 export interface TrainingIdentity {
   readonly settings: Readonly<Record<string, unknown>>;
-  /** The classes of the images, in order. */
+  /** The classes of the images, in order, or of their tiles. */
   readonly images: readonly string[];
   /** Mean of each channel of the features. */
   readonly means: readonly number[];
@@ -28,11 +28,15 @@ export interface SavedState extends TrainingIdentity {
   readonly carried: Json;
 }
 
-/** Makes the identity of a training from its options, its images and the configuration of its model. */
+/**
+ * Makes the identity of a training from its options, its images and the configuration of its model.
+ * @param from identity of what it goes on from
+ */
 export function identityOf(
   settings: TrainingSettings,
   { extractor, anomalies, samples, set }: Material,
   config: Json,
+  from?: string,
 ): TrainingIdentity {
   const { learner, options } = settings;
   const { featureBudget: _budget, ...general } = generalOptionsOf(settings);
@@ -45,8 +49,9 @@ export function identityOf(
       options: lasting,
       config: config as object,
       anomalies: marked,
+      ...(from !== undefined && { from }),
     }),
-    images: samples.map(({ className }) => className),
+    images: samples.flatMap(({ className, views }) => views.map(() => className)),
     means: [...set.statistics.means],
   };
 }

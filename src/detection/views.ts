@@ -1,4 +1,4 @@
-import { isEvenColour, readWhole, type Picture } from "../io/image.ts";
+import { isEvenColour, readWhole, type DecodedImage, type Picture } from "../io/image.ts";
 import type { Size } from "../io/placement.ts";
 import type { Device } from "../runtime/device.ts";
 import { InputError, UsageError } from "../runtime/errors.ts";
@@ -34,6 +34,8 @@ export interface TrainingImage {
 export interface View {
   /** `[1, H, W, C]`, before any standardising; whoever asks releases them. */
   readonly features: Tensor;
+  /** The picture that they are made of; null for features that were given. */
+  readonly shown: DecodedImage | null;
   /** True if it shows one even colour. */
   readonly isEven: boolean;
 }
@@ -68,20 +70,14 @@ export class ViewReader {
     { image, even = false, region = null }: Pick<TrainingImage, "image" | "even" | "region">,
     cut: Cut | null,
   ): AsyncGenerator<View> {
-    if (image instanceof Float32Array) yield { features: this.#given(image), isEven: even };
+    if (image instanceof Float32Array) yield this.#given(image, even);
     else if ("tileFeatures" in image) {
       if (!cut) throw new UsageError("training: features of tiles were given, and the training has none: set tile");
-      for (const nth of cut.tiles.keys()) yield { features: this.#given(await image.tileFeatures(nth)), isEven: even };
+      for (const nth of cut.tiles.keys()) yield this.#given(await image.tileFeatures(nth), even);
     } else if (!cut) {
       const whole = await readWhole(image);
-      const shown = region?.shown(whole) ?? whole;
-      yield { features: this.#maker.rawOf([shown]), isEven: isEvenColour(shown) };
-    } else {
-      for (const tile of cut.tiles) {
-        const shown = await readTile(image, tile, region);
-        yield { features: this.#maker.rawOf([shown]), isEven: isEvenColour(shown) };
-      }
-    }
+      yield this.#seen(region?.shown(whole) ?? whole);
+    } else for (const tile of cut.tiles) yield this.#seen(await readTile(image, tile, region));
   }
 
   /**
@@ -107,8 +103,12 @@ export class ViewReader {
     if (!isMarked) throw nothingMarked(one);
   }
 
-  #given(features: Float32Array): Tensor {
+  #seen(shown: DecodedImage): View {
+    return { features: this.#maker.rawOf([shown]), shown, isEven: isEvenColour(shown) };
+  }
+
+  #given(features: Float32Array, isEven: boolean): View {
     const { height, width, channels } = this.#maker.extents;
-    return fromArray(this.#device, [1, height, width, channels], features);
+    return { features: fromArray(this.#device, [1, height, width, channels], features), shown: null, isEven };
   }
 }

@@ -79,6 +79,8 @@ export interface FeatureSpec {
 /** Features of good images, in batches. */
 export interface FeatureSource {
   readonly count: number;
+  /** The number of those that a fit which goes on from a model is to add: the last ones. Default 0. */
+  readonly added?: number;
   /** Returns `[B, H, W, C]`, f32, of the images with these indices; the caller releases it. */
   readonly batch: (indices: readonly number[]) => Promise<Tensor>;
 }
@@ -134,6 +136,24 @@ export interface FitInput {
   /** `[C]`: standard deviation of each channel of the features over all cells of the training set. */
   readonly std: Tensor;
   readonly seed: number;
+  /** Configuration of the model whose weights `weights` begin with, in a fit that adds to it. Default: a new model. */
+  readonly before?: Json;
+}
+
+/**
+ * The way in which a fit goes on from a model when there are further images. "steps": it takes steps from the model's
+ * weights on, on all images. "addition": it adds the further images, which are all that it sees, to the model. "refit":
+ * it is in closed form, and fits a new model to all images.
+ */
+export type ContinuationKind = "steps" | "addition" | "refit";
+
+/** A fit that goes on from a model. */
+export interface Continuation {
+  readonly kind: ContinuationKind;
+  /** Configuration of the model that the fit makes. */
+  readonly config: Json;
+  /** Options of the fit: those of the training, but for its length. */
+  readonly options: MethodOptions;
 }
 
 /** A training that can stop between two steps, and go on to the same bits. */
@@ -214,6 +234,8 @@ export interface Method<Table extends OptionTable = OptionTable> {
   readonly options: Table;
   /** True if it learns from real anomalies with masks under these options. */
   readonly learnsAnomalies: (options: MethodOptions) => boolean;
+  /** True if it does well with a handful of good images under these options. */
+  readonly suitsFew: (options: MethodOptions) => boolean;
   /** Assembles features from the stages of a backbone, or from some of them. */
   readonly assembly: (options: MethodOptions, backbone: Pick<Backbone, "stages" | "standardise">) => Assembly;
   /** The way from its cells to maps and image scores, under these options. */
@@ -223,8 +245,20 @@ export interface Method<Table extends OptionTable = OptionTable> {
    * @throws OptionError for options that do not go together
    */
   readonly configure: (spec: FeatureSpec, options: MethodOptions) => Json;
-  /** The stages of a fit, given the number of images. */
-  readonly plan: (config: Json, options: MethodOptions, images: number) => readonly StagePlan[];
+  /**
+   * The stages of a fit.
+   * @param images that the fit sees
+   * @param before configuration of the model that it adds to; null or absent for a new one
+   */
+  readonly plan: (config: Json, options: MethodOptions, images: number, before?: Json) => readonly StagePlan[];
+  /**
+   * Plans a fit that goes on from a model when there are further images.
+   * @param before configuration of the model
+   * @param spec as in `configure`, `images` being all that the new model has seen
+   * @param share of a new training's steps
+   * @throws OptionError for options that contradict the model
+   */
+  readonly continued: (before: Json, spec: FeatureSpec, options: MethodOptions, share: number) => Continuation;
   /** Sentences for people, before a training, about a configuration that is known to do badly; mostly none. */
   readonly remarks: (config: Json) => readonly string[];
   /** Begins a fit, or goes on with one that `input` has the state of. */

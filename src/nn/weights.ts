@@ -54,18 +54,15 @@ export class Weights implements Disposable {
 
   /** Stored values. Requesting one that is missing, of another shape, or not finite throws InputError. */
   static stored(device: Device, tensors: StoredTensors, source: string): Weights {
-    return new Weights(device, (name, shape) => {
-      const tensor = tensors.get(name);
-      if (!tensor) throw new InputError(`${source}: tensor ${name} [${shape.join(",")}] is missing`);
-      if (!sameShape(tensor.shape, shape)) {
-        throw new InputError(
-          `${source}: expected tensor ${name} to be [${shape.join(",")}], it is [${tensor.shape.join(",")}]`,
-        );
-      }
-      const wrong = nonFinite(tensor.data);
-      if (wrong) throw new InputError(`${source}: tensor ${name} holds ${wrong}: the file is damaged`);
-      return tensor.data;
-    });
+    return new Weights(device, (name, shape) => requireStored(tensors.get(name), name, shape, source));
+  }
+
+  /**
+   * Stored values for a model that may have another number of rows: as many rows of a matrix as there is room for, and
+   * its first one in place of those that are missing. Throws as `stored` for all else.
+   */
+  static resized(device: Device, tensors: StoredTensors, source: string): Weights {
+    return new Weights(device, (name, shape) => requireStored(withRows(tensors.get(name), shape), name, shape, source));
   }
 
   /** Draws the initial values of tensors requested from here on, which a state that was stored earlier does not have. */
@@ -162,6 +159,34 @@ export class Weights implements Disposable {
     this.parameters.set(name, tensor);
     return tensor;
   }
+}
+
+type StoredTensor = { readonly shape: Shape; readonly data: Float32Array } | undefined;
+
+/** @throws InputError for a tensor that is missing, of another shape, or not finite */
+function requireStored(tensor: StoredTensor, name: string, shape: Shape, source: string): Float32Array {
+  if (!tensor) throw new InputError(`${source}: tensor ${name} [${shape.join(",")}] is missing`);
+  if (!sameShape(tensor.shape, shape)) {
+    throw new InputError(
+      `${source}: expected tensor ${name} to be [${shape.join(",")}], it is [${tensor.shape.join(",")}]`,
+    );
+  }
+  const wrong = nonFinite(tensor.data);
+  if (wrong) throw new InputError(`${source}: tensor ${name} holds ${wrong}: the file is damaged`);
+  return tensor.data;
+}
+
+/** A stored matrix with as many rows as a shape has; anything else as it is. */
+function withRows(tensor: StoredTensor, shape: Shape): StoredTensor {
+  const [wanted, columns] = shape;
+  const isOther = tensor?.shape.length === 2 && shape.length === 2 && tensor.shape[1] === columns;
+  if (!isOther || tensor.shape[0] === wanted) return tensor;
+  const data = new Float32Array(wanted! * columns!);
+  for (let row = 0; row < wanted!; row++) {
+    const from = row < tensor.shape[0]! ? row * columns! : 0;
+    data.set(tensor.data.subarray(from, from + columns!), row * columns!);
+  }
+  return { shape, data };
 }
 
 /** Numbers of a shape, each of its index. */

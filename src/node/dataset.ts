@@ -49,7 +49,7 @@ export interface ReadImagesOptions {
 }
 
 /**
- * A dataset's good images, decoded one after another: what `trainDetector` learns from.
+ * A dataset's good images, decoded one after another: what `trainDetector` learns from. Their names are their paths.
  * @throws InputError at the first that cannot be read
  */
 export async function* trainingImages(
@@ -58,8 +58,8 @@ export async function* trainingImages(
   options: ReadImagesOptions = {},
 ): AsyncGenerator<GoodImage> {
   for (const { name: className, train } of classes) {
-    for await (const { image } of usableImages(train, ({ path }) => join(root, path), options))
-      yield { className, image };
+    for await (const { item, image } of usableImages(train, ({ path }) => join(root, path), options))
+      yield { name: join(root, item.path), className, image };
   }
 }
 

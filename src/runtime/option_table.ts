@@ -46,6 +46,8 @@ export type OptionSpec = Kind & {
   readonly tuning?: boolean;
   /** The value for a training of few steps that takes as much memory as a long one. */
   readonly brief?: number;
+  /** True for a number of epochs or steps: a training that goes on from a model takes a share of it. */
+  readonly length?: boolean;
   /** The largest value that is of use, with either sign: an option beyond it may be why a training diverged. */
   readonly usual?: number;
   /** True if it counts only where there are real anomalies to learn from. */
@@ -176,4 +178,17 @@ export function defaultInWords({ default: value, defaultText }: OptionSpec): str
 export const briefOptions = (table: OptionTable): Readonly<Record<string, number>> =>
   Object.fromEntries(
     Object.entries(table).flatMap(([name, { brief }]) => (brief === undefined ? [] : [[name, brief]])),
+  );
+
+/** Options of a training that takes a share of the steps (`OptionSpec.length`). */
+export const shorterOptions = (
+  table: OptionTable,
+  options: Readonly<Record<string, unknown>>,
+  share: number,
+): Readonly<Record<string, unknown>> =>
+  Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [
+      name,
+      table[name]?.length && typeof value === "number" ? Math.ceil(share * value) : value,
+    ]),
   );

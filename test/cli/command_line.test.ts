@@ -22,7 +22,12 @@ const METRICS = ["imageAuroc", "imageAp", "imageF1Max", "pixelAuroc", "pixelAp",
 describe("from photographs to verdicts", () => {
   test("train writes a model and its log, and nothing else", async () => {
     expect(trained).toMatchObject({ code: 0 });
-    expect((await readdir(at("run"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
+    expect((await readdir(at("run"))).sort()).toEqual([
+      "config.json",
+      "images.json",
+      "model.safetensors",
+      "train.jsonl",
+    ]);
     const { metadata, tensors } = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
     expect(metadata["format"]).toBe("bigrid-detector");
     expect(tensors.has("normal.localGrid")).toBe(true);
@@ -90,7 +95,12 @@ describe("from photographs to verdicts", () => {
     const after = decodeSafetensors(await readFile(at("run", "model.safetensors")), "model");
     expect(after.metadata).toEqual({ ...before.metadata, metrics: JSON.stringify(measured) });
     expect(after.tensors).toEqual(before.tensors);
-    expect((await readdir(at("run"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
+    expect((await readdir(at("run"))).sort()).toEqual([
+      "config.json",
+      "images.json",
+      "model.safetensors",
+      "train.jsonl",
+    ]);
   });
 
   test("eval streams pixels on demand, and says how far they may be off", async () => {
@@ -239,6 +249,7 @@ describe("from photographs to verdicts", () => {
     expect((await readdir(at("demo"))).sort()).toEqual([
       "config.json",
       "images",
+      "images.json",
       "model.safetensors",
       "report.html",
       "train.jsonl",
@@ -310,7 +321,12 @@ describe("wrong input ends in one line", () => {
     const before = await readFile(at("partlyRun", "model.safetensors"));
     await expectOneLine(train(cutFolder, at("partlyRun"), "--strict"), `cannot read ${join(cutFolder, "003.png")}`);
     expect((await readFile(at("partlyRun", "model.safetensors"))).equals(before)).toBe(true);
-    expect((await readdir(at("partlyRun"))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
+    expect((await readdir(at("partlyRun"))).sort()).toEqual([
+      "config.json",
+      "images.json",
+      "model.safetensors",
+      "train.jsonl",
+    ]);
   });
 
   test("a run that is none, and a model that is none", async () => {

@@ -70,7 +70,12 @@ test("trains and measures each method with each seed, and writes table, page and
     for (const cost of [costs!.seconds.features, costs!.seconds.training, costs!.imagesPerSecond, costs!.modelBytes])
       expect(cost).toBeGreaterThan(0);
     expect(costs!.memory.training).toBeGreaterThan(costs!.modelBytes);
-    expect((await readdir(at("whole", run!))).sort()).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
+    expect((await readdir(at("whole", run!))).sort()).toEqual([
+      "config.json",
+      "images.json",
+      "model.safetensors",
+      "train.jsonl",
+    ]);
     expect(suits.length).toBeGreaterThan(20);
   }
   // PaDiM has no chance in it; SimpleNet has

@@ -41,6 +41,7 @@ test("train, eval and predict go through, and the model knows backbone, padding,
   expect(trained).toMatchObject({ code: 0 });
   expect((await readdir(at("run"))).sort()).toEqual([
     "config.json",
+    "images.json",
     "model.safetensors",
     "train.jsonl",
     "weights_path.txt",
@@ -63,10 +64,36 @@ test("features spilled to disk train the same model, and leave no file behind", 
   expect((await model("spilled")).equals(await model("run"))).toBe(true);
   expect((await readdir(at("spilled"))).sort()).toEqual([
     "config.json",
+    "images.json",
     "model.safetensors",
     "train.jsonl",
     "weights_path.txt",
   ]);
+});
+
+test("training goes on with the run's backbone, weights, padding and resize", async () => {
+  const more = ["train", "--from", at("run"), "--add", at("set", "plate", "test", "good"), "--out", at("more")];
+  const { code, stdout, stderr } = await bigrid(more, { HF_HUB_CACHE: at("empty") });
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stderr).toContain(`2 good images added to the 6 of ${at("run")}; efficientnet-b0 backbone, on `);
+  expect(stdout).toMatch(/\nplate +2 /);
+  interface Config {
+    readonly calibration: unknown;
+    readonly method: { readonly config: object };
+  }
+  const configOf = async (run: string): Promise<Config> => {
+    const { metadata } = decodeSafetensors(await readFile(at(run, "model.safetensors")), run);
+    return JSON.parse(metadata["config"]!) as Config;
+  };
+  const { calibration, method, ...others } = await configOf("run");
+  expect(await configOf("more")).toEqual({
+    ...others,
+    calibration: expect.anything() as unknown,
+    method: { ...method, config: { ...method.config, rows: 256 } }, // half of the cells of two images more
+  });
+  expect((await configOf("more")).calibration).not.toEqual(calibration);
+  const other = await bigrid([...more, "--set", "padding=same"], { HF_HUB_CACHE: at("empty") });
+  expect(other.stderr).toContain(`padding "same" contradicts ${at("run")}, which was trained with "symmetric"`);
 });
 
 test("weights that have moved are asked for, and taken from where --weights says; others are refused", async () => {

@@ -124,6 +124,7 @@ const trained = (
     strict: true,
     resume: false,
     region: null,
+    kept: { roi: null, ignore: null, anomalies: null },
     saveEvery: 7,
     ...changes,
   }).then(() => readFile(at(run, "model.safetensors")));

@@ -54,7 +54,7 @@ function endedAfter(run: string, saved: number, signal: NodeJS.Signals, ...more:
 test("killed twice and resumed, a training ends in the very bytes of one that ran through, with its log", async () => {
   const whole = await bigrid(words("whole"));
   expect(whole).toMatchObject({ code: 0 });
-  expect(await readdir(at("whole"))).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
+  expect(await readdir(at("whole"))).toEqual(["config.json", "images.json", "model.safetensors", "train.jsonl"]);
 
   await endedAfter("killed", 21, "SIGKILL");
   // two, and one new before an old one goes
@@ -68,7 +68,7 @@ test("killed twice and resumed, a training ends in the very bytes of one that ra
   expect(resumed.stderr).toMatch(/resumed after \d+ steps/);
   expect((await model("killed")).equals(await model("whole"))).toBe(true);
   expect(await readFile(at("killed", "train.jsonl"), "utf8")).toBe(await readFile(at("whole", "train.jsonl"), "utf8"));
-  expect(await readdir(at("killed"))).toEqual(["config.json", "model.safetensors", "train.jsonl"]);
+  expect(await readdir(at("killed"))).toEqual(["config.json", "images.json", "model.safetensors", "train.jsonl"]);
 });
 
 test("interrupted, it saves where it stands and says how to go on", async () => {
@@ -92,7 +92,13 @@ test("over a finished run, interrupted it leaves model, log and report as they w
   expect([code, stderr]).toEqual([1, expect.stringContaining("ended by SIGINT")]);
   expect(await Promise.all(files.map((name) => readFile(at("finished", name))))).toEqual(before);
   expect(await bigrid(words("finished", "--seed", "5", "--resume"))).toMatchObject({ code: 0 });
-  expect(await readdir(at("finished"))).toEqual(["config.json", "model.safetensors", "report.old.html", "train.jsonl"]);
+  expect(await readdir(at("finished"))).toEqual([
+    "config.json",
+    "images.json",
+    "model.safetensors",
+    "report.old.html",
+    "train.jsonl",
+  ]);
   const after = await Promise.all(["model.safetensors", "train.jsonl"].map((name) => readFile(at("finished", name))));
   for (const [i, bytes] of after.entries()) expect(bytes.equals(before[i]!)).toBe(false);
   expect(await readFile(at("finished", "report.old.html"), "utf8")).toBe("of the first");

@@ -44,7 +44,7 @@ test("without --suspects nothing is ranked, and its flags are refused", async ()
 
 test("a training leaves out the share that is asked for, and names it", async () => {
   const run = join(folder, "run");
-  const { code, stderr } = await bigrid(["train", ROOT, "--out", run, ...SHORT, "--set", "dropSuspects=0.09"]);
+  const { code, stderr } = await bigrid(["train", ROOT, "--out", run, ...SHORT, "--drop-suspects", "0.09"]);
   expect(code).toBe(0);
   expect(stderr).toMatch(
     new RegExp(`left out, [\\d.]+ times as far from the others as the middle good image: \\S*${ODD}`),

@@ -3,7 +3,9 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import sharp from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
+import { decodeSafetensors } from "../../src/io/safetensors.ts";
 import { ensureFolder } from "../../src/node/files/files.ts";
+import type { RunImages } from "../../src/node/run_images.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
 import { bigrid } from "./program.ts";
 import { startService } from "./service.ts";
@@ -202,10 +204,43 @@ test("inspect recommends tiles where photographs are much larger than what they 
   expect((await bigrid(["inspect", at("set")])).stdout).not.toContain("--tile");
 });
 
+test("training goes on from a run by its tiles", async () => {
+  await cp(at("set", "test", "good"), at("more"), { recursive: true });
+  const from = ["train", "--from", at("run"), "--add", at("more")];
+  const { code, stderr, stdout } = await bigrid([...from, "--out", at("next")]);
+  expect({ code, stderr: code === 0 ? "" : stderr }).toEqual({ code: 0, stderr: "" });
+  expect(stderr).toContain("2 good images added to the 3 of ");
+  expect(stdout).toMatch(/\nset +2 /);
+  expect(JSON.parse(await readFile(at("next", "config.json"), "utf8"))).toMatchObject({ tile: 128, overlap: 16 });
+  const { folders } = JSON.parse(await readFile(at("next", "images.json"), "utf8")) as RunImages;
+  expect(folders.map(({ images }) => images.map(({ tiles }) => tiles))).toEqual([
+    [12, 12, 12],
+    [12, 12],
+  ]);
+  const configOf = async (run: string) => {
+    const { metadata } = decodeSafetensors(await readFile(at(run, "model.safetensors")), run);
+    return JSON.parse(metadata["config"]!) as { input: object; method: { config: { rows: number } } };
+  };
+  const [run, next] = [await configOf("run"), await configOf("next")];
+  expect(next.input).toEqual(run.input);
+  // two in a hundred of the 8 x 8 cells of the twelve tiles of three photographs, and of five
+  expect([run, next].map(({ method }) => method.config.rows)).toEqual([46, 77]);
+  const predicted = await bigrid(["predict", at("next"), at("set", "test", "spot", "0.png"), "--json"]);
+  expect(predicted.code).toBe(0);
+  const other = await bigrid([...from, "--tile", "96", "--out", at("other")]);
+  expect(other.stderr).toContain(`tile 96 contradicts ${at("run")}, which was trained with 128: leave it out`);
+});
+
 test("help grows by no line", async () => {
   const lines = async (command: string): Promise<number> =>
     (await bigrid([command, "--help"])).stdout.trimEnd().split("\n").length;
   expect(await lines("compare")).toBeLessThanOrEqual(52);
   const { stdout } = await bigrid(["train", "--help"]);
   expect(stdout.match(/^ {2}(-h, )?--[\w-]+/gm)!.length).toBeLessThanOrEqual(20);
+  expect(stdout).toContain("--drop-suspects");
+  const { stdout: long } = await bigrid(["train", "--method", "padim", "--help"]);
+  expect(["--stages", "--overlap"].map((flag) => [stdout.includes(flag), long.includes(flag)])).toEqual([
+    [false, true],
+    [false, true],
+  ]);
 });

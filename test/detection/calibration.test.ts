@@ -4,13 +4,12 @@ import {
   calibratedScore,
   calibrationOf,
   describeSpread,
-  imagesFor,
   recalibrated,
   steepnessOf,
-  supportedRate,
   thresholdsAt,
   type HeldOut,
 } from "../../src/detection/calibration.ts";
+import { imagesFor, supportedRate } from "../../src/detection/upper_bound.ts";
 import { DivergedError, OptionError } from "../../src/runtime/errors.ts";
 import { RandomStream } from "../../src/tensor/random.ts";
 

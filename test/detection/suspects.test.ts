@@ -28,13 +28,18 @@ function nearest(cells: Float32Array, others: readonly Float32Array[]): number[]
 
 test("an image is as far from the others as its strangest cell from the middle group of them", async () => {
   const values = Array.from({ length: 7 }, (_, i) => new RandomStream(3, i).normals(CELLS * CHANNELS, 1));
-  const samples = values.map((_, index) => [{ className: index < 6 ? "a" : "alone", index, photograph: index }]);
+  const samples = values.map((_, index) => ({
+    className: index < 6 ? "a" : "alone",
+    name: `image ${index}`,
+    cut: null,
+    views: [{ index, copies: [] }],
+  }));
   const before = device.memory().bytes;
   const counted: number[] = [];
   const found = await compareWithOthers(
     device,
     samples,
-    ({ index }) => Promise.resolve(fromArray(device, [1, HEIGHT, WIDTH, CHANNELS], values[index]!)),
+    (index) => Promise.resolve(fromArray(device, [1, HEIGHT, WIDTH, CHANNELS], values[index]!)),
     (done) => counted.push(done),
   );
   expect(device.memory().bytes).toBe(before);

@@ -1,8 +1,9 @@
 // Photographs by tiles: equal to whole images where there is one tile, better where defects are small.
 import { describe, expect, test } from "vitest";
+import { continueTraining } from "../../src/detection/continue_training.ts";
 import { Cutter, cutOf, readTile, type TiledInput } from "../../src/detection/cut.ts";
 import type { Detector } from "../../src/detection/detector.ts";
-import { planFits, type TrainingSample } from "../../src/detection/folds.ts";
+import { featuresOf, planFits, type TrainingSample } from "../../src/detection/folds.ts";
 import type { InputImage, Inspection } from "../../src/detection/inspection.ts";
 import { decodeDetector, encodeDetector } from "../../src/detection/model_file.ts";
 import { PictureRegion } from "../../src/detection/region.ts";
@@ -16,6 +17,7 @@ import { GRAD_OPTIONS } from "../../src/methods/grad/options.ts";
 import { briefOptions } from "../../src/runtime/option_table.ts";
 import { device } from "../harness/device.ts";
 import { inputsOf } from "../harness/inputs.ts";
+import { SMALL } from "../harness/small_methods.ts";
 
 const SIZE = 64;
 
@@ -250,10 +252,16 @@ test("photographs of one size and region share their cut", () => {
 
 describe("folds", () => {
   const samplesOf = (photographs: readonly number[], className = "a", from = 0): TrainingSample[] =>
-    photographs.flatMap((tiles, i) =>
-      Array.from({ length: tiles }, (_, nth) => ({ className, index: 100 * (from + i) + nth, photograph: from + i })),
-    );
-  const numbers = (samples: readonly TrainingSample[]) => [...new Set(samples.map(({ photograph }) => photograph))];
+    photographs.map((tiles, i) => ({
+      className,
+      name: `photograph ${from + i}`,
+      cut: null,
+      views: Array.from({ length: tiles }, (_, nth) => ({ index: 100 * (from + i) + nth, copies: [] })),
+    }));
+  /** Numbers of the photographs that some features are of. */
+  const numbers = (samples: readonly TrainingSample[]) => [
+    ...new Set(featuresOf(samples).map((index) => Math.floor(index / 100))),
+  ];
 
   test("hold photographs out, never some of a photograph's tiles", () => {
     const samples = [...samplesOf([3, 1, 5, 2, 4, 3, 3, 1, 2, 6, 2]), ...samplesOf([4, 2, 3], "b", 11)];
@@ -261,7 +269,8 @@ describe("folds", () => {
     expect(fits.map(({ heldOut }) => numbers(heldOut))).toEqual([[11], [12], [13], [4, 9]]);
     for (const { training, heldOut } of fits) {
       expect(numbers(training).filter((one) => numbers(heldOut).includes(one))).toEqual([]);
-      expect(heldOut).toEqual(samples.filter(({ photograph }) => numbers(heldOut).includes(photograph)));
+      const all = featuresOf(samples).filter((index) => numbers(heldOut).includes(Math.floor(index / 100)));
+      expect(featuresOf(heldOut)).toEqual(all);
     }
     expect(numbers(fits.at(-1)!.training)).toEqual([0, 1, 2, 3, 5, 6, 7, 8, 10, 11, 12, 13]);
   });
@@ -323,6 +332,52 @@ describe("a training by tiles", () => {
       return file;
     };
     expect(await run(true)).toEqual(await run(false));
+  });
+
+  test.each(["patchcore", "simplenet"] as const)("goes on from a detector by its tiles: %s", async (method) => {
+    const before = device.memory().bytes;
+    const options = {
+      ...(method === "patchcore" ? patchcore : { method, ...SMALL.simplenet, inputSize: SIZE }),
+      ...tiles,
+    };
+    const images = async (first: number, count: number): Promise<TrainingImage[]> => {
+      const all: TrainingImage[] = [];
+      for await (const image of good(first + count, 250, 100)) all.push({ ...image, name: `weave ${all.length}` });
+      return all.slice(first);
+    };
+    async function* each(some: Promise<TrainingImage[]>): AsyncGenerator<TrainingImage> {
+      yield* await some;
+    }
+    const training = await Training.begin(device, each(images(0, 3)), options);
+    for await (const _ of training.fit());
+    const detector = await training.finish();
+    const earlier = { detector, record: training.record, images: () => each(images(0, 3)) };
+    if (method === "patchcore") earlier.images = () => each(Promise.resolve([])); // of which it needs none
+    const { size: inputSize } = detector.config.input;
+    const { tile: _tile, overlap: _overlap, ...others } = options;
+    const next = await continueTraining(earlier, each(images(3, 2)), { ...others, inputSize });
+    expect(next.detector.config.input).toEqual({ size: SIZE, resize: "stretch", tiles });
+    expect(next.record.map((one) => one.tiles)).toEqual([6, 6, 6, 6, 6]);
+    expect(next.added.map(({ name }) => name)).toEqual(["weave 3", "weave 4"]);
+    if (method === "patchcore") {
+      const rows = [detector, next.detector].map(({ config }) => (config.method.config as { rows: number }).rows);
+      expect(rows).toEqual([23, 38]); // two in a hundred of 64 cells of six tiles, of three photographs and five
+    }
+    next.detector.release();
+    const other = continueTraining(earlier, each(images(3, 2)), { ...options, tile: 64 });
+    await expect(other).rejects.toThrow("training: expected tile 96, as the detector has, got 64: leave it out");
+    detector.release();
+    expect(device.memory().bytes).toBe(before);
+  });
+
+  test("takes turned and mirrored copies of each tile", async () => {
+    const rows: number[] = [];
+    for (const augment of ["none", "flips"] as const) {
+      const detector = await trainDetector(device, good(3, 250, 100), { ...patchcore, ...tiles, folds: 0, augment });
+      rows.push((detector.config.method.config as { rows: number }).rows);
+      detector.release();
+    }
+    expect(rows).toEqual([23, 92]); // two in a hundred of 64 cells of 18 tiles, and of 72
   });
 
   test("learns where most tiles show nothing, and leaves out suspects by photograph", async () => {

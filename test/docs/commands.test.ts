@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { expect, test } from "vitest";
 import { RUN_OPTIONS } from "../../src/cli/train/run_options.ts";
+import { CONTINUATION_OPTIONS } from "../../src/detection/continuation.ts";
 import { TRAINING_OPTIONS } from "../../src/detection/training_options.ts";
 import { loadMethods } from "../../src/methods/registry.ts";
 import { PROGRAM } from "../cli/program.ts";
@@ -81,7 +82,7 @@ test("bigrid has the commands and flags that pages name", async () => {
 
 test("options that pages set exist", async () => {
   const methods = await loadMethods();
-  const names = new Set(Object.keys({ ...TRAINING_OPTIONS, ...RUN_OPTIONS }));
+  const names = new Set(Object.keys({ ...TRAINING_OPTIONS, ...CONTINUATION_OPTIONS, ...RUN_OPTIONS }));
   for (const { name, options } of methods)
     for (const option of Object.keys(options)) names.add(option).add(`${name}.${option}`);
   const set = PAGES.flatMap((page) =>

@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
-import { calibratedScore, calibrationOf, predictionOf } from "../../src/detection/calibration.ts";
+import { calibratedScore, calibrationOf } from "../../src/detection/calibration.ts";
+import { predictionOf } from "../../src/detection/upper_bound.ts";
 import { studentTail } from "../../src/metrics/student.ts";
 import { line, path, picture, rectangle, short, SMALL, text, type Mark, type Point } from "./draw.ts";
 import { MARGIN, WIDTH } from "./flow.ts";

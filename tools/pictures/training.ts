@@ -17,7 +17,12 @@ const STAGES: Readonly<Record<string, readonly [name: string, meaning: string]>>
 const EXAMPLE = { height: 16, width: 16, channels: 40, variance: 24, images: 20 }; // the demo's features of a class
 
 const samplesOf = (count: number): TrainingSample[] =>
-  Array.from({ length: count }, (_, index) => ({ className: "part", index, photograph: index }));
+  Array.from({ length: count }, (_, index) => ({
+    className: "part",
+    name: `image ${index}`,
+    cut: null,
+    views: [{ index, copies: [] }],
+  }));
 
 /** An image that is trained on, held out, or out of use. */
 function tile([x, y]: Point, isTrained: boolean, isHeldOut: boolean): Mark[] {

@@ -17,6 +17,7 @@ import { wholeNumber } from "../flags/numbers.ts";
 import { addOptionFlags, collectSettings } from "../flags/option_flags.ts";
 import { WEIGHTS_HELP } from "../flags/options.ts";
 import { addRegionFlags, hashRegion, readRegion, regionWords, type RegionFlags } from "../flags/region.ts";
+import { keptFlags } from "../train/earlier_run.ts";
 import { FAILED } from "../terminal/exit_codes.ts";
 import { print, printLines, say } from "../terminal/say.ts";
 
@@ -73,7 +74,8 @@ export function addCompare(program: Command): void {
         throw new InputError(`${root} has no test images, read as ${dataset.layout.format}: ${dataset.layout.rule}`);
       const paths = { page: join(out, PAGE), data: join(out, DATA) };
       await using _claim = await claimOutputs({ folders: [out], files: Object.values(paths) });
-      const source = { root, dataset, region, regionHash: await hashRegion({ roi, ignore }), strict };
+      const regionHash = await hashRegion({ roi, ignore });
+      const source = { root, dataset, region, regionHash, kept: keptFlags({ roi, ignore }), strict };
       const { seeds, resamples } = flags;
       const options = { contenders, seeds, resamples, out, saveEvery: SAVE_EVERY };
       const comparison = await compareThrough(source, options, paths);

@@ -14,6 +14,7 @@ import { metricsTable } from "../evaluate/metrics_table.ts";
 import { print, printLines, say } from "../terminal/say.ts";
 import { showProgress } from "../terminal/progress.ts";
 import { runReport } from "../evaluate/run_report.ts";
+import { keptFlags } from "../train/earlier_run.ts";
 import { trainRun } from "../train/train_run.ts";
 
 export const PICTURES = { size: 256, train: 24, good: 8, defective: 4, seed: 1 };
@@ -40,7 +41,7 @@ export function addDemo(program: Command): void {
       const options = { inputSize: size, seed };
       const isBegun = (await new TrainingFiles(out).saved()).length > 0;
       say(`synthetic inspection set in ${root}; training on ${device.adapter.description}`);
-      const begun = { strict: true, resume: isBegun, region: null, saveEvery: 100 };
+      const begun = { strict: true, resume: isBegun, region: null, kept: keptFlags({}), saveEvery: 100 };
       const { detector, modelPath, losses, seconds } = await trainRun(device, root, dataset, out, options, begun);
       const evaluated = await evaluateRun(detector, root, dataset, { strict: true, region: null });
       const reportPath = join(out, "report.html");

@@ -10,6 +10,7 @@ import { pictureReader } from "../../node/picture_reader.ts";
 import { OptionError } from "../../runtime/errors.ts";
 import { addFormatFlag } from "../dataset.ts";
 import { addOptionFlags, valuesOfFlags } from "../flags/option_flags.ts";
+import { fewImagesRemark } from "../few_images.ts";
 import { openTrainingWeights, WEIGHTS_HELP } from "../flags/options.ts";
 import { inspectPage } from "../inspect/inspect_page.ts";
 import { inspectText, methodsText } from "../inspect/inspect_text.ts";
@@ -84,6 +85,8 @@ export function addInspect(program: Command): void {
         print("");
       }
       printLines(methodsText(await loadMethods()));
+      const few = await fewImagesRemark(dataset.classes);
+      if (few !== null) print(few);
       print("");
       if (out !== undefined) print(`pictures  ${out}   open it in a browser`);
       else print(`pictures: bigrid inspect ${root} --out PAGE.html`);

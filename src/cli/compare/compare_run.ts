@@ -313,7 +313,7 @@ export class CompareRun implements AsyncDisposable {
     }
     const started = performance.now();
     const seconds = (): number => before + (performance.now() - started) / 1000;
-    const { strict, region, root } = this.#source;
+    const { strict, region, kept, root } = this.#source;
     const { detector, modelPath: path } = await trainThrough(root, features.dataset, run, {
       openDevice: () => this.device(),
       trainingOptions: () => Promise.resolve({ ...options, seed }),
@@ -322,6 +322,7 @@ export class CompareRun implements AsyncDisposable {
       strict,
       resume,
       region,
+      kept,
       saveEvery: this.#options.saveEvery,
       images: () => features.trainingImages({ settings }),
       label: `${method.title}, seed ${seed}: `,

@@ -15,8 +15,8 @@ import { openTrainingWeights } from "../flags/options.ts";
 
 const MOST_SEEDS = 100;
 
-const { method: _method, seed: _seed, ...general } = TRAINING_OPTIONS;
-/** The options of a training that all compared methods share; `seed` is a list there. */
+const { method: _method, seed: _seed, augment: _augment, ...general } = TRAINING_OPTIONS;
+/** The options of a training that all compared methods share; `seed` is a list there, and features have no copies. */
 const SHARED_OPTIONS = general;
 const { backbone, stages, inputSize } = general;
 /** Those of them that have a flag of their own. */
@@ -105,6 +105,6 @@ function ownerOf(text: string, methods: readonly MethodName[]): MethodName | nul
 
 /** All options of a contender as data, the seed apart; the weights by their SHA-256. */
 export function optionsOf({ settings }: Contender): Readonly<Record<string, unknown>> {
-  const { seed: _seed, featureBudget: _budget, ...general } = generalOptionsOf(settings);
+  const { seed: _seed, augment: _augment, featureBudget: _budget, ...general } = generalOptionsOf(settings);
   return { ...general, weights: settings.weights?.sha256 ?? null, ...settings.options };
 }

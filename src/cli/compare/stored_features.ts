@@ -12,6 +12,7 @@ import type { PictureRegion, Region } from "../../detection/region.ts";
 import { ViewReader, type TrainingImage } from "../../detection/views.ts";
 import type { FeatureExtents } from "../../methods/method.ts";
 import { FeatureFile, stampOf, type KeptPicture } from "../../node/feature_file.ts";
+import type { RunImages } from "../../node/run_images.ts";
 import type { Device } from "../../runtime/device.ts";
 import { VERSION } from "../../runtime/version.ts";
 import { fromArray, release, toArray, type Tensor } from "../../tensor/tensor.ts";
@@ -46,6 +47,8 @@ export interface ImageSource {
   /** The part of each image that counts, and its identity. */
   readonly region: Region | null;
   readonly regionHash: Conditions["region"];
+  /** The same as runs keep it. */
+  readonly kept: Omit<RunImages, "folders">;
   /** True to fail at the first image that cannot be read. */
   readonly strict: boolean;
 }

@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import { Option, type Command } from "commander";
 import { isPretrained } from "../../backbones/registry.ts";
 import {
@@ -6,12 +7,13 @@ import {
   type TrainingOptions,
   type TrainingSettings,
 } from "../../detection/training_options.ts";
+import { CONTINUATION_OPTIONS, type ContinuationOptions } from "../../detection/continuation.ts";
 import type { Method } from "../../methods/method.ts";
 import { DEFAULT_METHOD, loadMethod, METHOD_NAMES, type MethodName } from "../../methods/registry.ts";
 import { openWeights } from "../../node/weights.ts";
 import { cachedWeights } from "../../node/hub.ts";
 import { InputError, OptionError } from "../../runtime/errors.ts";
-import { defaultInWords, resolveOptions, type OptionTable } from "../../runtime/option_table.ts";
+import { defaultInWords, resolveOptions, type OptionSpec, type OptionTable } from "../../runtime/option_table.ts";
 import { RUN_OPTIONS, type RunOptions } from "../train/run_options.ts";
 import {
   addOptionFlags,
@@ -21,6 +23,9 @@ import {
   valuesOfFlags,
   valuesOfSettings,
 } from "./option_flags.ts";
+
+/** Name of a run's file of every option with its value: a valid `--config`. */
+export const CONFIG_FILE = "config.json";
 
 export const WEIGHTS_HELP =
   "safetensors file of the backbone's weights, under timm's, torchvision's or efficientnet_pytorch's names";
@@ -35,9 +40,14 @@ export interface TrainFlags {
   readonly config?: string;
 }
 
+/** Heading of the flags of images, in help. */
+export const DATA = "Data:";
 const MODEL = "Model:";
 const TRAINING = "Training:";
 const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize", "tile", "overlap"];
+const headingOf = (option: string): string =>
+  option === "dropSuspects" ? DATA : OF_MODEL.includes(option) ? MODEL : TRAINING;
+const IN_LONG_HELP: readonly string[] = ["stages", "overlap"]; // where a method is named, so that the short help fits a screen
 
 const SETS_METHOD = "method=";
 
@@ -46,7 +56,7 @@ const methodNamed = (flag: unknown, set: readonly string[], configured: Readonly
   flag ?? set.findLast((text) => text.startsWith(SETS_METHOD))?.slice(SETS_METHOD.length) ?? configured["method"];
 
 /**
- * The method that a command line names, by `--method`, `--set` or `--config`; null where it names none, or an unknown
+ * The method that a command line names, by `--method`, `--set`, `--config` or `--from`; null where it names none, or an unknown
  * one, which is refused when all options are read.
  */
 async function methodIn(words: readonly string[]): Promise<MethodName | null> {
@@ -56,7 +66,8 @@ async function methodIn(words: readonly string[]): Promise<MethodName | null> {
       const value = words[i + 1];
       return word === flag && value !== undefined ? [value] : [];
     });
-  const [file] = valuesOf("--config").slice(-1);
+  const from = valuesOf("--from").at(-1);
+  const file = valuesOf("--config").at(-1) ?? (from === undefined ? undefined : join(from, CONFIG_FILE));
   const configured = file === undefined ? {} : await readConfiguration(file).catch(() => ({}));
   const named = methodNamed(valuesOf("--method").at(-1), valuesOf("--set"), configured);
   return METHOD_NAMES.find((known) => known === named) ?? null;
@@ -71,9 +82,19 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
   const named = await methodIn(words);
   const name = named ?? DEFAULT_METHOD;
   const method = await loadMethod(name);
-  addOptionFlags(command, "training", TRAINING_OPTIONS, (option) => (OF_MODEL.includes(option) ? MODEL : TRAINING));
-  addOptionFlags(command, `method ${name}`, method.options, () => (named ? `Method ${method.title}:` : null));
+  addOptionFlags(command, "training", TRAINING_OPTIONS, (option) =>
+    named === null && IN_LONG_HELP.includes(option) ? null : headingOf(option),
+  );
+  const ofMethod = `Method ${method.title}:`;
+  addOptionFlags(command, `method ${name}`, method.options, () => (named ? ofMethod : null));
+  const anomalies = new Option(
+    "--anomalies <dir>",
+    "dataset whose defective images with masks are also trained on (form joined)",
+  );
+  const learns =
+    named !== null && Object.values<OptionSpec>(method.options).some(({ needsAnomalies }) => needsAnomalies);
   command
+    .addOption(learns ? anomalies.helpGroup(ofMethod) : anomalies.hideHelp())
     .addOption(new Option("--weights <file>", WEIGHTS_HELP).helpGroup(MODEL))
     .addOption(
       new Option("--set <name=value>", "any option by its name; may be repeated")
@@ -86,15 +107,21 @@ export async function addTrainFlags(command: Command, words: readonly string[]):
         "JSON file of options by name, such as a run's config.json; flags and --set override it",
       ).helpGroup(TRAINING),
     );
+  const goesOn = words.some((word) => /^--from(=|$)/.test(word));
   return command.addHelpText(
     "after",
-    named ? otherOptions(method) : `\n"bigrid train --method ${name} --help" has the method's own options.`,
+    named
+      ? otherOptions(method, goesOn)
+      : `\n"bigrid train --method ${name} --help" has the method's own options, and the rarer ones of training.`,
   );
 }
 
-/** The options that have no flag, for help. */
-function otherOptions({ title, options }: Method): string {
-  const all: OptionTable = { ...TRAINING_OPTIONS, ...options, ...RUN_OPTIONS };
+/**
+ * The options that have no flag, for help.
+ * @param goesOn with those of a training that goes on from a run
+ */
+function otherOptions({ title, options }: Method, goesOn: boolean): string {
+  const all: OptionTable = { ...TRAINING_OPTIONS, ...(goesOn && CONTINUATION_OPTIONS), ...options, ...RUN_OPTIONS };
   const rare = Object.entries(all).filter(([, { frequent }]) => !frequent);
   const width = Math.max(...rare.map(([name]) => name.length));
   const lines = rare.map(
@@ -106,34 +133,63 @@ function otherOptions({ title, options }: Method): string {
 
 /**
  * Reads a command line's options of the training and of its run: flags override `--set`, which overrides `--config`.
+ * @param from run that training goes on from, whose options no flag contradicts; null: none
  * @throws OptionError for options that are unknown, out of range or do not go together; InputError for files that
  * cannot be read
  */
 export async function readTrainingOptions(
   flags: TrainFlags & Readonly<Record<string, unknown>>,
-): Promise<{ readonly training: TrainingOptions; readonly run: RunOptions }> {
-  const configured = flags.config === undefined ? {} : await readConfiguration(flags.config);
+  from: string | null = null,
+): Promise<{ readonly training: ContinuationOptions; readonly run: RunOptions }> {
+  if (from !== null && flags.config !== undefined)
+    throw new OptionError(`--config does not go with --from: ${join(from, CONFIG_FILE)} has the options; leave it out`);
+  const file = from === null ? flags.config : join(from, CONFIG_FILE);
+  const configured = file === undefined ? {} : await readConfiguration(file);
   const name = methodNamed(flags["method"], flags.set ?? [], configured) ?? DEFAULT_METHOD;
+  if (from !== null) requireAgreement(from, configured, { method: name }, TRAINING_OPTIONS);
   const method = await loadMethod(typeof name === "string" ? name : JSON.stringify(name));
   const tables = [
-    ["training", TRAINING_OPTIONS],
+    ["training", from === null ? TRAINING_OPTIONS : { ...TRAINING_OPTIONS, ...CONTINUATION_OPTIONS }],
     [`method ${method.name}`, method.options],
     ["train", RUN_OPTIONS],
   ] as const;
-  const { weights: configuredWeights, ...told } = { ...configured, ...valuesOfSettings(flags.set ?? [], tables) };
-  const isOfRun = ([name]: readonly [string, unknown]): boolean => Object.hasOwn(RUN_OPTIONS, name);
-  const named = Object.entries(told);
-  const training = {
-    ...Object.fromEntries(named.filter((one) => !isOfRun(one))),
+  const { weights: configuredWeights, ...told } = configured;
+  const isOfRun = ([one]: readonly [string, unknown]): boolean => Object.hasOwn(RUN_OPTIONS, one);
+  const set = Object.entries(valuesOfSettings(flags.set ?? [], tables));
+  const given = {
+    ...Object.fromEntries(set.filter((one) => !isOfRun(one))),
     ...valuesOfFlags(TRAINING_OPTIONS, flags),
     ...valuesOfFlags(method.options, flags),
-    method: method.name,
-  } as TrainingOptions;
+  };
+  if (from !== null) requireAgreement(from, told, given, { ...TRAINING_OPTIONS, ...method.options });
+  const named = Object.entries(told);
+  const ofTraining = Object.fromEntries(named.filter((one) => !isOfRun(one)));
+  const training = { ...ofTraining, ...given, method: method.name } as ContinuationOptions;
   const weights = flags.weights ?? (typeof configuredWeights === "string" ? configuredWeights : undefined);
   return {
     training: { ...training, weights: await openTrainingWeights(training, weights) },
-    run: resolveOptions("train", RUN_OPTIONS, Object.fromEntries(named.filter(isOfRun))),
+    run: resolveOptions("train", RUN_OPTIONS, Object.fromEntries([...named, ...set].filter(isOfRun))),
   };
+}
+
+/** Options that a training may change which goes on from a run, besides those of speed and memory. */
+const FREE = ["falseReject", ...Object.keys(CONTINUATION_OPTIONS)];
+
+/** @throws OptionError for an option that is not as the run has it */
+function requireAgreement(
+  run: string,
+  configured: Readonly<Record<string, unknown>>,
+  given: Readonly<Record<string, unknown>>,
+  table: OptionTable,
+): void {
+  for (const [name, now] of Object.entries(given)) {
+    const { default: preset, tuning } = table[name] ?? {};
+    const was = configured[name] ?? (typeof preset === "function" ? undefined : preset);
+    if (FREE.includes(name) || tuning || JSON.stringify(now) === JSON.stringify(was)) continue;
+    throw new OptionError(
+      `${name} ${JSON.stringify(now)} contradicts ${run}, which was trained with ${JSON.stringify(was) ?? "another"}: leave it out, or train anew without --from`,
+    );
+  }
 }
 
 /**
@@ -160,12 +216,15 @@ export async function openTrainingWeights(
   return opened;
 }
 
-/** The effective configuration of a training, for its run: a valid `--config`. */
+/** The effective configuration of a training, for its run: a valid `--config`, without what has no effect. */
 export function configurationOf(settings: TrainingSettings): string {
+  const { learner, options, anomalies, weights } = settings;
+  const hasEffect = ([name]: readonly [string, unknown]): boolean =>
+    anomalies !== null || !learner.options[name]?.needsAnomalies;
   const configuration = {
     ...generalOptionsOf(settings),
-    weights: settings.weights?.source ?? null,
-    ...settings.options,
+    weights: weights?.source ?? null,
+    ...Object.fromEntries(Object.entries(options).filter(hasEffect)),
   };
   return `${JSON.stringify(configuration, null, 2)}\n`;
 }

@@ -1,4 +1,4 @@
-import { imagesFor, supportedRate } from "../../detection/calibration.ts";
+import { imagesFor, supportedRate } from "../../detection/upper_bound.ts";
 import { percentOf } from "../terminal/say.ts";
 
 /**

@@ -1,16 +1,20 @@
 import { rename } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import type { Dataset } from "../../data/dataset.ts";
+import type { Calibration } from "../../detection/calibration.ts";
+import type { AddedImage, ContinuationOptions, EarlierTraining } from "../../detection/continuation.ts";
 import type { Detector } from "../../detection/detector.ts";
 import { Training } from "../../detection/training.ts";
-import { resolveTraining, type TrainingOptions, type TrainingProgress } from "../../detection/training_options.ts";
+import { resolveTraining, type TrainingProgress, type TrainingSettings } from "../../detection/training_options.ts";
 import { saveDetector } from "../../node/detector_file.ts";
 import { SpillFile } from "../../node/files/spill.ts";
+import { encodeRunImages, sortByFolder, type RunImages } from "../../node/run_images.ts";
 import { TrainingFiles, type LoggedStep, type SavedTraining } from "../../node/training_files.ts";
 import type { Device } from "../../runtime/device.ts";
 import { DeviceLostError, DivergedError, InputError } from "../../runtime/errors.ts";
-import { goodImages } from "../dataset.ts";
-import { configurationOf } from "../flags/options.ts";
+import { goodImages, type GoodImageOptions } from "../dataset.ts";
+import { fewImagesRemark } from "../few_images.ts";
+import { CONFIG_FILE, configurationOf } from "../flags/options.ts";
 import { say } from "../terminal/say.ts";
 import type { TrainingImage } from "../../detection/views.ts";
 import { Bars } from "../terminal/bars.ts";
@@ -21,7 +25,6 @@ import { rateRemarks } from "./rate_remarks.ts";
 
 const HELD_OUT = "held out of training";
 const TITLES = { suspects: "Comparison", calibration: "Calibration" };
-const CONFIG_FILE = "config.json"; // every option with its value: a valid --config
 
 /** Losses of one training stage, as they were read back. */
 export interface LossCurve {
@@ -35,6 +38,10 @@ export interface TrainedRun {
   readonly modelPath: string;
   readonly losses: readonly LossCurve[];
   readonly seconds: number;
+  /** Images that were added to those of an earlier run. */
+  readonly added: readonly AddedImage[];
+  /** The calibration of that run; null if there is none. */
+  readonly before: Calibration | null;
 }
 
 export interface TrainRunOptions {
@@ -44,6 +51,18 @@ export interface TrainRunOptions {
   readonly resume: boolean;
   /** The part of each image that counts; null where all does. */
   readonly region: Region | null;
+  /** The same as it is kept in the run, with what else was trained on. */
+  readonly kept: Omit<RunImages, "folders">;
+  /** The run that training goes on from, with the dataset's images. Default: none. */
+  readonly from?: {
+    /** Folders of its images. */
+    readonly folders: readonly string[];
+    readonly open: (
+      device: Device,
+      reading: GoodImageOptions,
+      onWanted: (count: number) => void,
+    ) => Promise<EarlierTraining>;
+  };
   /** Steps between saved states. */
   readonly saveEvery: number;
   /** Gives the good images. Default: those of the dataset, decoded. */
@@ -66,11 +85,15 @@ export class EndedTraining extends InputError {
   }
 }
 
+/** The settings of a training, or of one that goes on from a run. */
+const settingsOf = ({ share: _share, ...options }: ContinuationOptions): Promise<TrainingSettings> =>
+  resolveTraining(options);
+
 /** The batch of a training; 1 for a method without one. */
-async function chooseBatch(given: TrainingOptions): Promise<number> {
+async function chooseBatch(given: ContinuationOptions): Promise<number> {
   const {
     options: { batch },
-  } = await resolveTraining(given);
+  } = await settingsOf(given);
   return typeof batch === "number" ? batch : 1;
 }
 
@@ -78,7 +101,7 @@ async function chooseBatch(given: TrainingOptions): Promise<number> {
 export interface TrainThroughOptions extends TrainRunOptions {
   readonly openDevice: () => Promise<Device>;
   /** Made anew for each beginning: real anomalies are read once. */
-  readonly trainingOptions: () => Promise<TrainingOptions>;
+  readonly trainingOptions: () => Promise<ContinuationOptions>;
   /** True to start again with half the batch if the GPU runs out of memory. */
   readonly autoBatch: boolean;
   /** Advice where it does and `autoBatch` is not set, given the batch. Default: to set it. */
@@ -144,11 +167,13 @@ export async function trainRun(
   root: string,
   dataset: Dataset,
   run: string,
-  options: TrainingOptions,
+  options: ContinuationOptions,
   {
     strict,
     resume,
     region,
+    kept,
+    from,
     saveEvery,
     images: given,
     label = "",
@@ -163,8 +188,8 @@ export async function trainRun(
     const left = `a training that was ended after ${last.taken} steps`;
     throw new InputError(`${run} holds ${left}: --resume continues it; remove ${dirname(last.path)} to start again`);
   }
-  const total = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
-  const { input } = await resolveTraining(options);
+  let total = dataset.classes.reduce((sum, { train }) => sum + train.length, 0);
+  const { input } = await settingsOf(options);
   const started = performance.now();
   const bars = new Bars(label);
   const spill = new SpillFile(run);
@@ -173,18 +198,26 @@ export async function trainRun(
     if (signals.came) throw new SignalCame(signals.came);
   };
   try {
-    const images = given?.() ?? goodImages(root, dataset, { strict, region, input });
+    const reading = { strict, region, input };
+    const images = given?.() ?? goodImages(root, dataset, reading);
     const onProgress = (progress: TrainingProgress): void => {
       if (progress.phase === "training") return; // the loop below tells
       if (progress.phase === "features") bars.show("Features", total).update(progress.done);
       else bars.show(TITLES[progress.phase], progress.total).update(progress.done);
       endIfAsked();
     };
-    const training = await Training.begin(device, images, { ...options, spill, onProgress });
+    const earlier = await from?.open(device, reading, (count) => (total += count));
+    const supplied = { ...options, spill, onProgress };
+    const training = earlier
+      ? await Training.from(earlier, images, supplied)
+      : await Training.begin(device, images, supplied);
+    earlier?.detector.release();
     const { calibrating, settings, remarks, suspects } = training;
     for (const { name, ratio } of suspects)
       remark(`left out, ${ratio.toPrecision(2)} times as far from the others as the middle good image: ${name}`);
-    [...remarks, ...rateRemarks(calibrating, settings.falseReject, HELD_OUT)].forEach((text) => remark(text));
+    const few = earlier || given ? null : await fewImagesRemark(dataset.classes, settings);
+    const rates = rateRemarks(calibrating, settings.falseReject, HELD_OUT);
+    for (const text of [...remarks, ...(few === null ? [] : [few]), ...rates]) remark(text);
     if (last) {
       await resumeFrom(saved, training, files);
       say(`resumed after ${training.taken} steps`);
@@ -205,9 +238,14 @@ export async function trainRun(
       if (taken % saveEvery === 0) await save();
     }
     const detector = await training.finish();
+    const folders = sortByFolder(training.record, [...(from?.folders ?? []), root]);
     const modelPath = await saveDetector(detector, run, {
       weights: options.weights?.source ?? null,
-      others: [await files.finishedLog(), [CONFIG_FILE, configurationOf(training.settings)]],
+      others: [
+        await files.finishedLog(),
+        [CONFIG_FILE, configurationOf(training.settings)],
+        encodeRunImages({ ...kept, folders }),
+      ],
     });
     await files.forget(); // last: until then --resume mends what a kill leaves between the files
     await putReportAside(run);
@@ -215,6 +253,8 @@ export async function trainRun(
       detector,
       modelPath,
       losses: lossCurvesOf(await files.logged()),
+      added: training.added,
+      before: earlier?.detector.config.calibration ?? null,
       seconds: (performance.now() - started) / 1000,
     };
   } catch (error) {

@@ -33,22 +33,29 @@ export class CradFit extends CapturedFit implements Fit {
     const { weights, features, seed } = input;
     const model = newModel(config, input, settings.recompute);
     const length = scheduleOf(features.count, settings);
-    super("crad", weights, features, seed, [
-      {
-        stage: STAGE,
-        title: "Stage 1, reconstruction",
-        ...length,
-        streams: 0,
-        optimizer: () => gridOptimizer(gridParameters(weights)),
-        learningRateScale: reconstructionRate(length),
-        kind: (step) => noiseKind(seed, STREAM.coin, step),
-        work: ({ features, kind, drawOf, optimizer }) =>
-          takeStep(optimizer, () => {
-            const noise = kind === NOISY ? codeNoise(features, drawOf(STREAM.noise)) : null;
-            return () => [model.loss(features, noise)];
-          }),
-      },
-    ]);
+    super(
+      "crad",
+      weights,
+      features,
+      seed,
+      [
+        {
+          stage: STAGE,
+          title: "Stage 1, reconstruction",
+          ...length,
+          streams: 0,
+          optimizer: () => gridOptimizer(gridParameters(weights)),
+          learningRateScale: reconstructionRate(length),
+          kind: (step) => noiseKind(seed, STREAM.coin, step),
+          work: ({ features, kind, drawOf, optimizer }) =>
+            takeStep(optimizer, () => {
+              const noise = kind === NOISY ? codeNoise(features, drawOf(STREAM.noise)) : null;
+              return () => [model.loss(features, noise)];
+            }),
+        },
+      ],
+      input.before,
+    );
     this.model = model;
   }
 }

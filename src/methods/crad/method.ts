@@ -18,6 +18,7 @@ export const crad = defineMethod({
   scoring: () => RECONSTRUCTION_SCORING,
   configure: cradConfig,
   plan: planOf,
+  continued: () => ({ kind: "steps", learned: ["similarityThreshold"] }),
   begin: (config, options, input) => new CradFit(config, options, input),
   restore: (config, weights) => newModel(config, { weights, seed: 0 }),
   read: readConfig,

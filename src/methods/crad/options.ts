@@ -11,8 +11,16 @@ export const CRAD_OPTIONS = {
     defaultText: "mobile, as published; tiny for the embedded backbone",
     help: "size of the model; compact suits pretrained networks on software adapters, at a tenth of the time of mobile",
   },
-  epochs: { kind: "whole", least: 0, default: 50, brief: 1, frequent: true, help: "epochs of training" },
-  leastSteps: { kind: "whole", least: 1, default: 500, brief: 8, frequent: true, help: "minimum number of steps" },
+  epochs: { kind: "whole", length: true, least: 0, default: 50, brief: 1, frequent: true, help: "epochs of training" },
+  leastSteps: {
+    kind: "whole",
+    length: true,
+    least: 1,
+    default: 500,
+    brief: 8,
+    frequent: true,
+    help: "minimum number of steps",
+  },
   batch: {
     kind: "whole",
     least: 1,

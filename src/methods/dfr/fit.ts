@@ -45,12 +45,13 @@ export class DfrFit extends FitParts implements Fit {
   readonly model: DfrModel;
   readonly #channels: number;
 
-  constructor(config: DfrConfig, settings: DfrSettings, { weights, features, seed }: FitInput) {
+  constructor(config: DfrConfig, settings: DfrSettings, input: FitInput) {
+    const { weights, features, seed } = input;
     const model = new DfrModel(weights, { ...config, latent: settings.latent }, seed);
     const [{ stage: first }] = planOf(config, settings, features.count) as readonly [StagePlan];
     super(
       ...(first === COMPONENTS ? [componentsFit(model, config.channels, settings, features)] : []),
-      ...(settings.reconstruction === "autoencoder" ? [autoencoderFit(model, settings, features, seed)] : []),
+      ...(settings.reconstruction === "autoencoder" ? [autoencoderFit(model, settings, input)] : []),
     );
     [this.model, this.#channels] = [model, config.channels];
   }
@@ -95,18 +96,29 @@ function componentsFit(model: DfrModel, channels: number, settings: DfrSettings,
   return new StagedFit("dfr", [{ stage: COMPONENTS, steps, title, take }], () => (search = null));
 }
 
-function autoencoderFit(model: DfrModel, settings: DfrSettings, features: FeatureSource, seed: number): CapturedFit {
-  return new CapturedFit("dfr", model.weights, features, seed, [
-    {
-      stage: AUTOENCODER,
-      title: settings.latent > 0 ? "Autoencoder" : "Stage 2, autoencoder",
-      ...scheduleOf(features.count, settings),
-      streams: 0,
-      optimizer: () => autoencoderOptimizer(model, settings.learningRate),
-      work: ({ features: batch, optimizer }) =>
-        takeStep(optimizer, () => () => [mseLoss(model.reconstruct(batch, "training")!, batch)]),
-    },
-  ]);
+function autoencoderFit(
+  model: DfrModel,
+  settings: DfrSettings,
+  { features, seed, before }: Pick<FitInput, "features" | "seed" | "before">,
+): CapturedFit {
+  return new CapturedFit(
+    "dfr",
+    model.weights,
+    features,
+    seed,
+    [
+      {
+        stage: AUTOENCODER,
+        title: settings.latent > 0 ? "Autoencoder" : "Stage 2, autoencoder",
+        ...scheduleOf(features.count, settings),
+        streams: 0,
+        optimizer: () => autoencoderOptimizer(model, settings.learningRate),
+        work: ({ features: batch, optimizer }) =>
+          takeStep(optimizer, () => () => [mseLoss(model.reconstruct(batch, "training")!, batch)]),
+      },
+    ],
+    before,
+  );
 }
 
 /** The optimiser of an autoencoder's parameters. */

@@ -26,6 +26,15 @@ export const dfr = defineMethod({
   scoring: () => ({ alignCorners: true, smoothing: null, image: { kind: "max" } }),
   configure: dfrConfig,
   plan: planOf,
+  continued: (before, { reconstruction, latent }) =>
+    reconstruction === "linear"
+      ? { kind: "refit", open: ["latent"] }
+      : {
+          kind: "steps",
+          learned: ["latent"],
+          open: latent === 0 ? ["latent"] : [],
+          options: { latent: before.latent },
+        },
   begin: (config, options, input) => new DfrFit(config, options, input),
   restore: (config, weights) => new DfrModel(weights, config),
   read: readConfig,

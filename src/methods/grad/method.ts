@@ -42,6 +42,7 @@ export const grad = defineMethod({
   suits: "finding exactly where defects are, several classes in one model, no pretrained weights; minutes of training",
   options: GRAD_OPTIONS,
   learnsAnomalies: ({ branches, abnormalTask }) => branches !== "normal" && abnormalTask === "detect",
+  suitsFew: ({ rows }) => rows > 0,
   assembly: (_options, backbone) => reconstructionAssembly(backbone),
   scoring: ({ rows }) => ({
     ...RECONSTRUCTION_SCORING,
@@ -56,6 +57,7 @@ export const grad = defineMethod({
     return { ...gradConfig(spec, { ...options, rows }), joins: {} };
   },
   plan: planOf,
+  continued: () => ({ kind: "steps", learned: ["joins", "similarityThreshold"], open: ["rows"] }),
   remarks: ({ decoder, channels, rows }) =>
     rows === 0 && decoder === "tiny" && channels > MOST_FOR_TINY
       ? [
@@ -172,10 +174,10 @@ class GradFit extends FitParts implements Fit {
   readonly model: GradModel;
 
   constructor(config: KeptConfig, settings: GradSettings, input: FitInput) {
-    const { weights, features, anomalies, std, seed } = input;
+    const { weights, features, anomalies, std, seed, before } = input;
     const model = new GradModel(weights, config, settings, seed);
     const lossScale = settings.half ? lossScaleOf(config, settings.batch) : 1;
-    const grids = new GradTraining(model.grad, features, { ...settings, seed, std, lossScale }, anomalies);
+    const grids = new GradTraining(model.grad, features, { ...settings, seed, std, lossScale }, anomalies, before);
     super(grids, ...(model.bank ? [coresetOf(model.bank, config, input)] : []));
     this.model = model;
   }

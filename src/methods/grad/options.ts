@@ -77,6 +77,7 @@ export const GRAD_OPTIONS = {
   },
   epochsAbnormal: {
     kind: "whole",
+    length: true,
     least: 0,
     default: byForm("epochsAbnormal"),
     defaultText: "25 for form nearest, else 10",
@@ -86,6 +87,7 @@ export const GRAD_OPTIONS = {
   },
   epochsNormal: {
     kind: "whole",
+    length: true,
     least: 0,
     default: byForm("epochsNormal"),
     defaultText: "25 for form nearest, else 50",
@@ -95,6 +97,7 @@ export const GRAD_OPTIONS = {
   },
   epochsResidual: {
     kind: "whole",
+    length: true,
     least: 0,
     default: 10,
     brief: 1,
@@ -102,6 +105,7 @@ export const GRAD_OPTIONS = {
   },
   leastAbnormal: {
     kind: "whole",
+    length: true,
     least: 1,
     brief: BRIEF_STEPS,
     default: byForm("leastAbnormal"),
@@ -110,6 +114,7 @@ export const GRAD_OPTIONS = {
   },
   leastNormal: {
     kind: "whole",
+    length: true,
     least: 1,
     brief: BRIEF_STEPS,
     default: byForm("leastNormal"),
@@ -119,6 +124,7 @@ export const GRAD_OPTIONS = {
   },
   leastResidual: {
     kind: "whole",
+    length: true,
     least: 1,
     default: 120,
     brief: BRIEF_STEPS,

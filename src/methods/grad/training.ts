@@ -1,6 +1,6 @@
 import type { AdamW } from "../../optim/adam.ts";
 import { RandomStream } from "../../tensor/random.ts";
-import type { AnomalySource, FeatureSource } from "../method.ts";
+import type { AnomalySource, FeatureSource, Json } from "../method.ts";
 import { CapturedFit, scheduleOf, type GradientStage, type Schedule } from "../parts/captured_fit.ts";
 import { gridParameters } from "../parts/grid_memory.ts";
 import { gridOptimizer, noiseKind, reconstructionRate } from "../parts/grid_training.ts";
@@ -44,10 +44,19 @@ export const stageOptimizer = (stage: Stage, { weights, config }: Grad, lossScal
 
 /** The training of a model's grids on features, stage by stage. */
 export class GradTraining extends CapturedFit {
-  /** @param anomalies real anomalies for stages 1 and 3; null if there are none */
-  constructor(model: Grad, features: FeatureSource, options: FitOptions, anomalies: AnomalySource | null = null) {
+  /**
+   * @param anomalies real anomalies for stages 1 and 3; null if there are none
+   * @param before configuration of the model that the weights are of, where they are trained already
+   */
+  constructor(
+    model: Grad,
+    features: FeatureSource,
+    options: FitOptions,
+    anomalies: AnomalySource | null = null,
+    before?: Json,
+  ) {
     const stages = stagesOf(model.config).map((stage) => stageOf(stage, model, features.count, options, anomalies));
-    super("grad", model.weights, features, options.seed, stages);
+    super("grad", model.weights, features, options.seed, stages, before);
     model.setResidualUnit(options.std);
   }
 }

@@ -31,6 +31,8 @@ export const padim = defineMethod({
   scoring: () => ({ alignCorners: false, smoothing: { kind: "gaussian", sigma: SIGMA }, image: { kind: "max" } }),
   configure: padimConfig,
   plan: planOf,
+  // A model keeps no covariances but factors of their inverses, in f32, from which they would come back rounded.
+  continued: () => ({ kind: "refit" }),
   begin: (config, options, input) => new PadimFit(config, options, input),
   restore: (config, weights) => new PadimModel(weights, config),
   read: readConfig,

@@ -61,6 +61,9 @@ export interface GradientStage<Stage extends string = string> extends StagePlan,
   readonly isEnough?: (results: Float32Array) => boolean;
 }
 
+/** The factor of the learning rates on weights that are trained already: few steps at the full ones would undo more than they learn. */
+const CONTINUED_RATE = 0.3;
+
 type CapturedState = {
   readonly position: StagePosition;
   readonly optimizerSteps: readonly number[] | null;
@@ -76,6 +79,7 @@ export class CapturedFit implements FitPart {
   readonly #features: FeatureSource;
   readonly #seed: number;
   readonly #stages: readonly GradientStage[];
+  readonly #rate: number;
   #position: StagePosition;
   #optimizer: StageOptimizer | null = null;
   #steps: CapturedSteps | null = null;
@@ -84,6 +88,7 @@ export class CapturedFit implements FitPart {
   /**
    * @param owner name of the method, for errors
    * @param stages in order, at least one
+   * @param before configuration of the model that the weights are of; null for weights that are not trained yet
    */
   constructor(
     owner: string,
@@ -91,7 +96,9 @@ export class CapturedFit implements FitPart {
     features: FeatureSource,
     seed: number,
     stages: readonly GradientStage[],
+    before: Json = null,
   ) {
+    this.#rate = before === null ? 1 : CONTINUED_RATE;
     [this.#owner, this.#weights, this.#features, this.#seed, this.#stages] = [owner, weights, features, seed, stages];
     this.#position = { stage: stages[0]!.stage, step: 0 };
   }
@@ -165,13 +172,13 @@ export class CapturedFit implements FitPart {
     const epoch = Math.floor(step / perEpoch);
     const nth = step % perEpoch;
     if (nth === 0 || !this.#order)
-      this.#order = new RandomStream(this.#seed, ORDER_STREAM + streams, epoch).permutation(this.#features.count);
+      this.#order = orderOf(this.#features, new RandomStream(this.#seed, ORDER_STREAM + streams, epoch));
     const images = this.#order.slice(nth * batch, (nth + 1) * batch);
     const marked = (await stage.anomalies?.(images.length, step)) ?? null;
     const chosen = await this.#features.batch(images.slice(marked?.mask.shape[0] ?? 0));
     const kind = stage.kind?.(step) ?? 0;
     await this.#steps.prepare(chosen, marked, kind);
-    const results = this.#steps.take(chosen, marked, kind, step, stage.learningRateScale?.(epoch) ?? 1);
+    const results = this.#steps.take(chosen, marked, kind, step, this.#rate * (stage.learningRateScale?.(epoch) ?? 1));
     for (const used of [chosen, marked?.features, marked?.mask]) if (used) release(used);
     const done = step + 1;
     const [loss, rest] = await readResults(results, done % READ_EVERY === 0 || done === steps);
@@ -191,6 +198,14 @@ export class CapturedFit implements FitPart {
     } else this.#position = { stage: stage.stage, step: done };
     return { stage: stage.stage, title, step: done, steps, epoch, loss };
   }
+}
+
+/** An epoch's images: all, in random order; where some were added, as many draws, of which about half are of these. */
+function orderOf({ count, added = 0 }: FeatureSource, random: RandomStream): readonly number[] {
+  const times = added === 0 ? 1 : Math.max(1, Math.round((count - added) / added));
+  if (times === 1) return random.permutation(count);
+  const drawn = random.permutation(count - added + times * added).slice(0, count);
+  return drawn.map((i) => (i < count - added ? i : count - added + ((i - count + added) % added)));
 }
 
 /**

@@ -2,9 +2,10 @@ import { FarthestPointSearch, type FarthestPointState } from "../../ops/farthest
 import { gather } from "../../ops/gather.ts";
 import { pointwiseConv2d } from "../../ops/matmul.ts";
 import { ShapeError } from "../../runtime/errors.ts";
-import { reshape } from "../../ops/shape.ts";
+import { nearestRows } from "../../ops/nearest_rows.ts";
+import { reshape, slice } from "../../ops/shape.ts";
 import { RandomStream } from "../../tensor/random.ts";
-import { bytesOf, empty, fromArray, release, type Tensor } from "../../tensor/tensor.ts";
+import { bytesOf, empty, fromArray, release, toArray, type Tensor } from "../../tensor/tensor.ts";
 import type { FeatureSource, FitState, FitStep, Json, StagePlan } from "../method.ts";
 import { fieldsOf } from "./fields.ts";
 import type { FitPart } from "./fit_part.ts";
@@ -26,6 +27,8 @@ export interface CoresetOptions {
   readonly projection: number;
   /** Images that a step gathers. */
   readonly batch: number;
+  /** Rows that the bank begins with and keeps: others are chosen that are far from them. Default 0. */
+  readonly kept?: number;
   /** Added to the numbers of the random streams. Default 0. */
   readonly streams?: number;
   /** Titles of the two stages, for people. */
@@ -34,19 +37,20 @@ export interface CoresetOptions {
   readonly prepared?: (features: Tensor) => Tensor;
 }
 
-/** The stages of a coreset of so many rows, chosen among so many images. */
+/** The stages of a coreset of so many rows, chosen among so many images, after those that are kept. */
 export function planCoreset(
   rows: number,
   batch: number,
   images: number,
+  kept = 0,
 ): readonly (StagePlan & { readonly stage: Stage })[] {
   return [
     { stage: "bank", steps: Math.ceil(images / batch) },
-    { stage: "coreset", steps: Math.max(1, Math.ceil((rows - 1) / POINTS_A_STEP)) },
+    { stage: "coreset", steps: Math.max(1, Math.ceil((rows - Math.max(1, kept)) / POINTS_A_STEP)) },
   ];
 }
 
-/** The gathered cells. */
+/** The cells among which rows are chosen: those that are kept, then the gathered ones. */
 interface Cells {
   /** `[M, C]` */
   readonly rows: Tensor;
@@ -61,7 +65,7 @@ type CoresetState = {
 
 /**
  * Fills a bank `[K, C]` with cells of good images that cover all of them: first the cells are gathered, then farthest
- * points among them are chosen. The bank is usable at any time: it stays as it is in the first stage, and holds the
+ * points among them are chosen, beginning with the rows that are kept. The bank is usable at any time: it stays as it is in the first stage, and holds the
  * rows chosen so far in the second, the first of them in place of those that are missing. A state keeps no cells: a fit
  * that is resumed gathers them again.
  * @see Roth et al., "Towards total recall in industrial anomaly detection", CVPR 2022
@@ -81,7 +85,7 @@ export class Coreset implements FitPart {
   /** @param bank `[K, C]`, f32 */
   constructor(bank: Tensor, features: FeatureSource, seed: number, options: CoresetOptions) {
     [this.#bank, this.#features, this.#seed, this.#options] = [bank, features, seed, options];
-    this.#plan = planCoreset(bank.shape[0]!, options.batch, features.count);
+    this.#plan = planCoreset(bank.shape[0]!, options.batch, features.count, options.kept);
   }
 
   get remaining(): readonly StagePlan[] {
@@ -134,7 +138,11 @@ export class Coreset implements FitPart {
   }
 
   get #cellCount(): number {
-    return this.#features.count * this.#options.cellsOfImage;
+    return this.#kept + this.#features.count * this.#options.cellsOfImage;
+  }
+
+  get #kept(): number {
+    return this.#options.kept ?? 0;
   }
 
   /** Brings the first so many images' cells together, those that are not there yet. */
@@ -148,7 +156,7 @@ export class Coreset implements FitPart {
       const batch = await this.#features.batch(Array.from({ length: count }, (_, i) => this.#gathered + i));
       using _scope = device.scope();
       const chosen = this.#drawn(prepared(batch));
-      const first = this.#gathered * cellsOfImage;
+      const first = this.#kept + this.#gathered * cellsOfImage;
       copyRows(chosen, cells.rows, first);
       if (cells.projected) copyRows(pointwiseConv2d(chosen, cells.projected.by), cells.projected.rows, first);
       release(batch);
@@ -178,17 +186,42 @@ export class Coreset implements FitPart {
     const { device, shape } = this.#bank;
     const channels = shape[1]!;
     const { projection, streams = 0 } = this.#options;
-    const rows = empty(device, [this.#cellCount, channels]);
-    if (projection === 0 || projection >= channels) return { rows, projected: null };
-    const random = new RandomStream(this.#seed, STREAM.projection + streams);
-    const normals = random.normals(channels * projection, 1 / Math.sqrt(projection));
-    return {
-      rows,
-      projected: {
-        by: fromArray(device, [channels, projection], normals),
-        rows: empty(device, [this.#cellCount, projection]),
-      },
+    const cells: Cells = {
+      rows: empty(device, [this.#cellCount, channels]),
+      projected: projection === 0 || projection >= channels ? null : this.#projection(channels, projection, streams),
     };
+    if (this.#kept === 0) return cells;
+    using _scope = device.scope();
+    const kept = slice(this.#bank, 0, this.#kept, 0);
+    copyRows(kept, cells.rows, 0);
+    if (cells.projected) copyRows(pointwiseConv2d(kept, cells.projected.by), cells.projected.rows, 0);
+    return cells;
+  }
+
+  #projection(channels: number, dimensions: number, streams: number): NonNullable<Cells["projected"]> {
+    const { device } = this.#bank;
+    const random = new RandomStream(this.#seed, STREAM.projection + streams);
+    const normals = random.normals(channels * dimensions, 1 / Math.sqrt(dimensions));
+    return {
+      by: fromArray(device, [channels, dimensions], normals),
+      rows: empty(device, [this.#cellCount, dimensions]),
+    };
+  }
+
+  /** The beginning of a search among rows: one of them by the seed, or those that are kept. */
+  async #begun(searched: Tensor): Promise<FarthestPointState | { readonly start: number }> {
+    const kept = this.#kept;
+    if (kept === 0) {
+      const random = new RandomStream(this.#seed, STREAM.start + (this.#options.streams ?? 0));
+      return { start: Math.floor(random.unit() * this.#cellCount) };
+    }
+    const squares = searched.device.tidy(() => {
+      const others = slice(searched, kept, this.#cellCount - kept, 0);
+      return nearestRows(others, slice(searched, 0, kept, 0), 1).squaredDistances;
+    });
+    const distances = new Float32Array(this.#cellCount).fill(-1); // of rows that are chosen
+    distances.set(await toArray(squares).finally(() => release(squares)), kept);
+    return { chosen: Array.from({ length: kept }, (_, row) => row), distances };
   }
 
   /** One step of the second stage: chooses further rows, and puts the rows chosen so far into the bank. */
@@ -196,9 +229,7 @@ export class Coreset implements FitPart {
     const { device, shape } = this.#bank;
     const cells = await this.#gather(this.#features.count);
     const searched = cells.projected?.rows ?? cells.rows;
-    const random = new RandomStream(this.#seed, STREAM.start + (this.#options.streams ?? 0));
-    const start = Math.floor(random.unit() * this.#cellCount);
-    this.#search ??= new FarthestPointSearch(searched, shape[0]!, this.#restored ?? { start });
+    this.#search ??= new FarthestPointSearch(searched, shape[0]!, this.#restored ?? (await this.#begun(searched)));
     this.#restored = null;
     this.#search.take(POINTS_A_STEP);
     {
@@ -218,7 +249,9 @@ export class Coreset implements FitPart {
     if (position === undefined) return refuse("a position within the plan");
     const rows = this.#bank.shape[0]!;
     const count =
-      position?.stage === "coreset" && position.step > 0 ? Math.min(rows, 1 + POINTS_A_STEP * position.step) : 0;
+      position?.stage === "coreset" && position.step > 0
+        ? Math.min(rows, Math.max(1, this.#kept) + POINTS_A_STEP * position.step)
+        : 0;
     const isRow = (row: unknown): row is number =>
       typeof row === "number" && Number.isSafeInteger(row) && row >= 0 && row < this.#cellCount;
     if (chosen.length !== count || !chosen.every(isRow)) return refuse(`${count} of ${this.#cellCount} rows`);

@@ -1,20 +1,21 @@
 import { TooLargeError } from "../../runtime/errors.ts";
 import type { Fit, FitInput, StagePlan } from "../method.ts";
 import { Coreset, planCoreset } from "../parts/coreset.ts";
-import type { PatchCoreConfig } from "./config.ts";
+import { readConfig, type PatchCoreConfig } from "./config.ts";
 import { PatchCoreModel } from "./model.ts";
 import type { PatchCoreSettings } from "./options.ts";
 
 const TITLES = { bank: "Stage 1, memory bank", coreset: "Stage 2, coreset" };
 
-/** The stages of a fit to so many images. */
+/** The stages of a fit to so many images, which may add to a bank. */
 export const planOf = (
   { rows }: PatchCoreConfig,
   { batch }: Pick<PatchCoreSettings, "batch">,
   images: number,
-): readonly StagePlan[] => planCoreset(rows, batch, images);
+  before: PatchCoreConfig | null = null,
+): readonly StagePlan[] => planCoreset(rows, batch, images, before?.rows);
 
-/** The memory bank of a model. */
+/** The memory bank of a model: chosen anew, or with further rows behind those of another model. */
 export class PatchCoreFit extends Coreset implements Fit {
   readonly model: PatchCoreModel;
 
@@ -22,13 +23,15 @@ export class PatchCoreFit extends Coreset implements Fit {
   constructor(
     config: PatchCoreConfig,
     { batch, projection }: PatchCoreSettings,
-    { weights, features, seed }: FitInput,
+    { weights, features, seed, before = null }: FitInput,
   ) {
-    requireSeen(config, features.count, weights.device.maxBindingBytes);
+    const kept = before === null ? 0 : readConfig(before).rows;
+    requireSeen(config, features.count, kept, weights.device.maxBindingBytes);
     const model = new PatchCoreModel(weights, config);
     super(model.bank.rows, features, seed, {
       owner: "patchcore",
       cellsOfImage: config.height * config.width,
+      kept,
       projection,
       batch,
       titles: TITLES,
@@ -37,12 +40,15 @@ export class PatchCoreFit extends Coreset implements Fit {
   }
 }
 
-/** @throws TooLargeError where the cells of so many images are more than a dispatch can see */
-function requireSeen({ height, width, channels }: PatchCoreConfig, images: number, most: number): void {
-  const bytesOfImage = 4 * height * width * channels;
-  if (images * bytesOfImage <= most) return;
+/** @throws TooLargeError where the cells of so many images, and the rows kept, are more than a dispatch can see */
+function requireSeen({ height, width, channels }: PatchCoreConfig, images: number, kept: number, most: number): void {
+  const bytesOfRow = 4 * channels;
+  const bytesOfImage = height * width * bytesOfRow;
+  const bytes = images * bytesOfImage + kept * bytesOfRow;
+  if (bytes <= most) return;
   const limit = `the ${most} bytes that a dispatch can see on this device`;
+  const rows = kept === 0 ? "" : ` and ${kept} rows`;
   throw new TooLargeError(
-    `patchcore: the cells of ${images} images take ${images * bytesOfImage} bytes, more than ${limit}; train on ${Math.floor(most / bytesOfImage)} images, or tiles, at most`,
+    `patchcore: the cells of ${images} images${rows} take ${bytes} bytes, more than ${limit}; train on ${Math.max(0, Math.floor((most - kept * bytesOfRow) / bytesOfImage))} images, or tiles, at most`,
   );
 }

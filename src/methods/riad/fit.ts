@@ -30,22 +30,30 @@ export const optimizerOf = ({ weights }: RiadModel, { learningRate }: Pick<RiadS
 export class RiadFit extends CapturedFit implements Fit {
   readonly model: RiadModel;
 
-  constructor(config: RiadConfig, settings: RiadSettings, { weights, features, seed }: FitInput) {
+  constructor(config: RiadConfig, settings: RiadSettings, input: FitInput) {
+    const { weights, features, seed } = input;
     const model = new RiadModel(weights, config, seed);
     const length = scheduleOf(features.count, settings);
     const { cellSizes } = config;
-    super("riad", weights, features, seed, [
-      {
-        stage: STAGE,
-        title: TITLE,
-        ...length,
-        streams: 0,
-        optimizer: () => optimizerOf(model, settings),
-        learningRateScale: (epoch) => (epoch >= Math.floor(DROP_AT * length.epochs) ? DROP_TO : 1),
-        kind: (step) => cellSizes[new RandomStream(seed, STREAM.size, step).word() % cellSizes.length]!,
-        work: (inputs) => trainStep(model, inputs, settings),
-      },
-    ]);
+    super(
+      "riad",
+      weights,
+      features,
+      seed,
+      [
+        {
+          stage: STAGE,
+          title: TITLE,
+          ...length,
+          streams: 0,
+          optimizer: () => optimizerOf(model, settings),
+          learningRateScale: (epoch) => (epoch >= Math.floor(DROP_AT * length.epochs) ? DROP_TO : 1),
+          kind: (step) => cellSizes[new RandomStream(seed, STREAM.size, step).word() % cellSizes.length]!,
+          work: (inputs) => trainStep(model, inputs, settings),
+        },
+      ],
+      input.before,
+    );
     this.model = model;
   }
 }

@@ -49,6 +49,7 @@ export const RIAD_OPTIONS = {
   },
   epochs: {
     kind: "whole",
+    length: true,
     least: 0,
     ...byNetwork("epochs"),
     brief: 1,
@@ -57,6 +58,7 @@ export const RIAD_OPTIONS = {
   },
   leastSteps: {
     kind: "whole",
+    length: true,
     least: 1,
     ...byNetwork("leastSteps"),
     brief: 12,

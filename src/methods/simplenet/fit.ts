@@ -48,16 +48,23 @@ export class SimpleNetFit extends CapturedFit implements Fit {
   constructor(config: SimpleNetConfig, settings: SimpleNetSettings, input: FitInput) {
     const { weights, features, seed } = input;
     const model = newModel(config, input);
-    super("simplenet", weights, features, seed, [
-      {
-        stage: STAGE,
-        title: TITLE,
-        ...scheduleOf(features.count, settings),
-        streams: 0,
-        optimizer: () => optimizerOf(model, settings),
-        work: (inputs) => trainStep(model, inputs, settings),
-      },
-    ]);
+    super(
+      "simplenet",
+      weights,
+      features,
+      seed,
+      [
+        {
+          stage: STAGE,
+          title: TITLE,
+          ...scheduleOf(features.count, settings),
+          streams: 0,
+          optimizer: () => optimizerOf(model, settings),
+          work: (inputs) => trainStep(model, inputs, settings),
+        },
+      ],
+      input.before,
+    );
     this.model = model;
   }
 }

@@ -27,6 +27,7 @@ export const simplenet = defineMethod({
   scoring: () => ({ alignCorners: false, smoothing: { kind: "gaussian", sigma: SIGMA }, image: { kind: "cells" } }),
   configure: simpleNetConfig,
   plan: planOf,
+  continued: () => ({ kind: "steps", learned: ["floor"] }),
   begin: (config, options, input) => new SimpleNetFit(config, options, input),
   restore: (config, weights) => newModel(config, { weights, seed: 0 }),
   read: readConfig,

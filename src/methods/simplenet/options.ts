@@ -29,6 +29,7 @@ export const SIMPLENET_OPTIONS = {
   },
   epochs: {
     kind: "whole",
+    length: true,
     least: 0,
     default: 40,
     brief: 1,
@@ -37,6 +38,7 @@ export const SIMPLENET_OPTIONS = {
   },
   leastSteps: {
     kind: "whole",
+    length: true,
     least: 1,
     default: 400,
     brief: 1,

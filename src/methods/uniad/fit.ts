@@ -73,23 +73,30 @@ export class UniAdFit extends CapturedFit implements Fit {
     const model = newModel(config, input);
     const length = lengthOf(settings, features.count);
     const every = Math.max(1, Math.floor(DROP_AT * length.epochs));
-    super("uniad", weights, features, seed, [
-      {
-        stage: STAGE,
-        title: "Stage 1, reconstruction",
-        ...length,
-        streams: 0,
-        optimizer: () => optimizerOf(model, settings),
-        learningRateScale: (epoch) => stepLearningRate(epoch, { every, factor: DROP_TO }),
-        kind: (step) => (new RandomStream(seed, STREAM.coin, step).unit() < jitterShare ? JITTERED : PLAIN),
-        work: ({ features: good, kind, drawOf, optimizer }) =>
-          takeStep(optimizer, () => {
-            const seen = kind === JITTERED ? jittered(good, jitter, drawOf(STREAM.jitter)) : good;
-            const dropping = droppingOf(probability, (place) => drawOf(STREAM.dropout + place));
-            return () => [model.loss(good, seen, dropping)];
-          }),
-      },
-    ]);
+    super(
+      "uniad",
+      weights,
+      features,
+      seed,
+      [
+        {
+          stage: STAGE,
+          title: "Stage 1, reconstruction",
+          ...length,
+          streams: 0,
+          optimizer: () => optimizerOf(model, settings),
+          learningRateScale: (epoch) => stepLearningRate(epoch, { every, factor: DROP_TO }),
+          kind: (step) => (new RandomStream(seed, STREAM.coin, step).unit() < jitterShare ? JITTERED : PLAIN),
+          work: ({ features: good, kind, drawOf, optimizer }) =>
+            takeStep(optimizer, () => {
+              const seen = kind === JITTERED ? jittered(good, jitter, drawOf(STREAM.jitter)) : good;
+              const dropping = droppingOf(probability, (place) => drawOf(STREAM.dropout + place));
+              return () => [model.loss(good, seen, dropping)];
+            }),
+        },
+      ],
+      input.before,
+    );
     this.model = model;
   }
 }

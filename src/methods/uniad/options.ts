@@ -70,6 +70,7 @@ export const UNIAD_OPTIONS = {
   jitterShare: { kind: "share", default: 1, help: "share of the steps that have this noise" },
   steps: {
     kind: "whole",
+    length: true,
     least: 1,
     ...byNetwork("steps"),
     brief: 8,

@@ -37,6 +37,9 @@ export function requireRegular(name: string, found: Stats): void {
   throw new InputError(`cannot read ${name}: ${found.isDirectory() ? REASONS["EISDIR"] : specialReason(found)}`);
 }
 
+/** True if there is a file. */
+export const isFile = async (path: string): Promise<boolean> => (await stat(path).catch(() => null))?.isFile() ?? false;
+
 /** A bound on what is read of a file. */
 export interface ReadLimit {
   /** Bytes that the file may have. Default: as many as fit one buffer, 2 GiB. */

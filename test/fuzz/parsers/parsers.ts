@@ -19,6 +19,7 @@ import { decodeImageBytes, decodeMaskBytes } from "../../../src/node/images.ts";
 import { commonFolder, liesIn } from "../../../src/cli/predict/image_list.ts";
 import { namesIn, namesInList } from "../../../src/cli/predict/name_list.ts";
 import { LineFile } from "../../../src/node/files/line_file.ts";
+import { encodeRunImages, readRunImages, recordIn, sortByFolder } from "../../../src/node/run_images.ts";
 import { TrainingFiles } from "../../../src/node/training_files.ts";
 import { InputError } from "../../../src/runtime/errors.ts";
 import {
@@ -260,6 +261,22 @@ export const parsers: readonly Parser[] = [
       );
       await files.endLog();
       await rm(at("run"), { recursive: true });
+    },
+  },
+  {
+    name: "run_images",
+    async parse(input) {
+      await mkdir(at("run"), { recursive: true });
+      await writeFile(at("run", "images.json"), input);
+      const { folders, ...flags } = await readRunImages(at("run"));
+      const record = recordIn(folders);
+      const [, text] = encodeRunImages({ ...flags, folders: sortByFolder(record, folders.map(({ folder }) => folder)) });
+      await writeFile(at("run", "images.json"), text);
+      await readRunImages(at("run")); // what is written of it can be read
+      holds(
+        record.every(({ heldOut }) => heldOut === null || (heldOut.score >= 0 && heldOut.peak >= 0)),
+        "a score below 0",
+      );
     },
   },
   {

@@ -1,5 +1,5 @@
-// A coreset that is chosen among some of each image's cells, where all would be too many.
-import { expect, test } from "vitest";
+// A coreset that is chosen among some of each image's cells, where all would be too many, and one that adds to a bank.
+import { describe, expect, test } from "vitest";
 import { Coreset, planCoreset } from "../../../src/methods/parts/coreset.ts";
 import { multiply, scalar } from "../../../src/ops/elementwise.ts";
 import { empty, fromArray, release, toArray } from "../../../src/tensor/tensor.ts";
@@ -61,4 +61,69 @@ test("cells are kept as they are prepared", async () => {
       .join(),
   );
   expect(await kept(2, SEED, 2)).toEqual(doubled.sort());
+});
+
+describe("a bank that keeps rows", () => {
+  const KEPT = [
+    [0, 0],
+    [100, 100],
+    [2, 7],
+  ] as const;
+  const OPTIONS = { owner: "test", cellsOfImage: SIDE * SIDE, batch: 2, titles: { bank: "bank", coreset: "coreset" } };
+  const rows = KEPT.length + 70;
+
+  /** The kept rows, and behind them their first one. */
+  const begun = () =>
+    fromArray(device, [rows, 2], Float32Array.from(Array.from({ length: rows }, (_, i) => KEPT[i] ?? KEPT[0]).flat()));
+  const coresetOf = (bank: ReturnType<typeof begun>, projection: number) =>
+    new Coreset(bank, features, SEED, { ...OPTIONS, projection, kept: KEPT.length });
+  const readRows = async (bank: ReturnType<typeof begun>): Promise<number[][]> => {
+    const values = await toArray(bank);
+    return Array.from({ length: rows }, (_, i) => [values[2 * i]!, values[2 * i + 1]!]);
+  };
+
+  test("gets the cells that are farthest from those and from one another, one after another", async () => {
+    const bank = begun();
+    const coreset = coresetOf(bank, 0);
+    expect(coreset.remaining).toEqual([
+      { stage: "bank", steps: 3 },
+      { stage: "coreset", steps: 2 },
+    ]);
+    for await (const _step of coreset.steps());
+    const wanted: number[][] = KEPT.map((row) => [...row]);
+    const cells = Array.from({ length: IMAGES * SIDE * SIDE }, (_, i) => [Math.floor(i / 16), i % 16]);
+    const left = new Set(cells);
+    while (wanted.length < rows) {
+      const distance = (cell: readonly number[]): number =>
+        Math.min(...wanted.map(([x, y]) => (cell[0]! - x!) ** 2 + (cell[1]! - y!) ** 2));
+      const farthest = [...left].reduce((best, cell) => (distance(cell) > distance(best) ? cell : best));
+      left.delete(farthest);
+      wanted.push(farthest);
+    }
+    expect(await readRows(bank)).toEqual(wanted);
+    release(bank);
+  });
+
+  test("is the same after a pause in either stage, with a projection too", async () => {
+    for (const projection of [0, 1]) {
+      const whole = begun();
+      for await (const _step of coresetOf(whole, projection).steps());
+      const { bytes } = device.memory();
+      for (const pause of [1, 3, 4]) {
+        const bank = begun();
+        const first = coresetOf(bank, projection);
+        let taken = 0;
+        for await (const _step of first.steps()) if (++taken === pause) break;
+        const state = await first.state();
+        first.release();
+        const second = coresetOf(bank, projection);
+        second.restore(state);
+        for await (const _step of second.steps());
+        expect(await readRows(bank)).toEqual(await readRows(whole));
+        release(bank);
+        expect(device.memory().bytes).toBe(bytes);
+      }
+      release(whole);
+    }
+  });
 });
