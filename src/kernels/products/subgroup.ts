@@ -10,7 +10,7 @@ const LANES = 256; // invocations of a workgroup
 const MOST_SUBGROUPS = 8; // of a workgroup that own sums
 const NARROW = 32; // invocations of a subgroup up to which it owns half as many sums
 const DEPTHS = [32, 16, 8, 4]; // of k in workgroup memory at a time: the first that fits
-const SPARE = 8; // elements to spare a row, as in the shader
+const SPARE = 8; // elements to spare a line of a matrix, as in the shader
 const BYTES = { f16: 2, f32: 4 };
 const ENOUGH_TILES = 256; // tiles that occupy a GPU: with fewer, the sum is split into slices
 
@@ -75,7 +75,7 @@ export function matrixTiling(device: Device, dtype: FloatDType, form: string): T
   const rows = subgroupRows * matrixRows * kind.m;
   const columns = subgroupColumns * matrixColumns * kind.n;
   const fits = (depth: number): boolean => {
-    const elements = (rows + columns) * (depth + SPARE);
+    const elements = (((rows + columns) * depth) / kind.k) * (kind.k + SPARE);
     const bytes = elements * BYTES[kind.type] + subgroups * kind.m * kind.n * BYTES.f32;
     return (
       depth % kind.k === 0 &&
