@@ -5,6 +5,7 @@
 //
 //   matrix_elem              f16 or f32: type of the matrices that are multiplied. f16 becomes f32 where units want that; sums are f32
 //   UNIT_M, UNIT_N, UNIT_K   extents of a product: [UNIT_M, UNIT_K] by [UNIT_K, UNIT_N], such as 16, 16, 16. Multiples of four
+//   LINE                     elements from a line of UNIT_K to the next in workgroup memory, 16 bytes of them to spare
 //
 // Needs the feature subgroup-matrix, or chromium-experimental-subgroup-matrix. The hardware chooses the order of sums within a matrix.
 //
@@ -20,16 +21,13 @@ override SUBGROUP_ROWS: u32 = 2;
 // The same, beside each other: TILE_COLUMNS is SUBGROUP_COLUMNS MATRIX_COLUMNS UNIT_N.
 override SUBGROUP_COLUMNS: u32 = 4;
 
-// Elements from a line of a matrix in workgroup memory to the next, eight of them to spare: lines lie in different banks, and begin at
-// multiples of 16 bytes.
-const LINE = UNIT_K + 8u;
-
-// Matrices one behind the other, as units load them: lines are rows of a, or columns of b, with their k beside each other. Matrix
-// x * TILE_DEPTH / UNIT_K + z begins at row (or column) x * UNIT_M (or UNIT_N), and at z * UNIT_K of the tile's k. Since a matrix is an array of
-// its own, it is loaded from a constant offset: other offsets are checked at run time, behind which compilers no longer see
-// what is aligned, and load elements one by one. And a matrix of sums of each subgroup.
+// Matrices one behind the other, as units load them: lines are rows of a, or columns of b, with their k beside each other. Neighbouring
+// lines lie in different banks, and begin at multiples of 16 bytes. Matrix x * TILE_DEPTH / UNIT_K + z begins at row x * UNIT_M of a (or
+// column x * UNIT_N of b), and at k = z * UNIT_K of the tile. Each is an array of its own, so that it is loaded from a constant offset:
+// other offsets are checked at run time, behind which compilers no longer see what is aligned, and load word by word.
 var<workgroup> a_matrices: array<array<matrix_elem, UNIT_M * LINE>, TILE_ROWS / UNIT_M * (TILE_DEPTH / UNIT_K)>;
 var<workgroup> b_matrices: array<array<matrix_elem, UNIT_N * LINE>, TILE_COLUMNS / UNIT_N * (TILE_DEPTH / UNIT_K)>;
+// A matrix of sums of each subgroup.
 var<workgroup> result: array<f32, SUBGROUP_ROWS * SUBGROUP_COLUMNS * UNIT_M * UNIT_N>;
 
 // Lines as four rows of a, or columns of b, of four k. Zero from k = `end` on.
