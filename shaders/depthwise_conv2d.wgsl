@@ -63,11 +63,15 @@ fn forward(@builtin(global_invocation_id) id: vec3u, @builtin(num_workgroups) gr
   for (var r = 0u; r < params.filter_h; r++) {
     let h = p * params.stride_h + r * params.dilation_h - params.pad_top; // wraps below zero, then fails the test
     if (h >= params.height) { continue; }
+    // Steps from tap to tap are additions: products of indices would cost more than the tap itself.
+    var w = q * params.stride_w - params.pad_left;
+    var pixel_at = ((n * params.height + h) * params.width + w) * params.packs + c;
+    var tap_at = r * params.filter_w * params.packs + c;
     for (var s = 0u; s < params.filter_w; s++) {
-      let w = q * params.stride_w + s * params.dilation_w - params.pad_left;
-      if (w >= params.width) { continue; }
-      sum += accum(input[((n * params.height + h) * params.width + w) * params.packs + c])
-        * accum(weight[(r * params.filter_w + s) * params.packs + c]);
+      if (w < params.width) { sum += accum(input[pixel_at]) * accum(weight[tap_at]); }
+      w += params.dilation_w;
+      pixel_at += params.dilation_w * params.packs;
+      tap_at += params.packs;
     }
   }
   if (BIAS) { sum += accum(bias[c]); }

@@ -5,6 +5,7 @@
 //
 //   matrix_elem              f16 or f32: type of the matrices that are multiplied. f16 becomes f32 where units want that; sums are f32
 //   UNIT_M, UNIT_N, UNIT_K   extents of a product: [UNIT_M, UNIT_K] by [UNIT_K, UNIT_N], such as 16, 16, 16. Multiples of four
+//   LINE                     elements from a line of UNIT_K to the next in workgroup memory, 16 bytes of them to spare
 //
 // Needs the feature subgroup-matrix, or chromium-experimental-subgroup-matrix. The hardware chooses the order of sums within a matrix.
 //
@@ -20,10 +21,13 @@ override SUBGROUP_ROWS: u32 = 2;
 // The same, beside each other: TILE_COLUMNS is SUBGROUP_COLUMNS MATRIX_COLUMNS UNIT_N.
 override SUBGROUP_COLUMNS: u32 = 4;
 
-// Rows of a and columns of b, with the k of each beside each other, as units load them. Eight elements to spare: neighbours lie in other
-// banks, and begin at multiples of 16 bytes. And a matrix of sums of each subgroup.
-var<workgroup> a_matrices: array<matrix_elem, TILE_ROWS * (TILE_DEPTH + 8u)>;
-var<workgroup> b_matrices: array<matrix_elem, TILE_COLUMNS * (TILE_DEPTH + 8u)>;
+// Matrices one behind the other, as units load them: lines are rows of a, or columns of b, with their k beside each other. Neighbouring
+// lines lie in different banks, and begin at multiples of 16 bytes. Matrix x * TILE_DEPTH / UNIT_K + z begins at row x * UNIT_M of a (or
+// column x * UNIT_N of b), and at k = z * UNIT_K of the tile. Each is an array of its own, so that it is loaded from a constant offset:
+// other offsets are checked at run time, behind which compilers no longer see what is aligned, and load word by word.
+var<workgroup> a_matrices: array<array<matrix_elem, UNIT_M * LINE>, TILE_ROWS / UNIT_M * (TILE_DEPTH / UNIT_K)>;
+var<workgroup> b_matrices: array<array<matrix_elem, UNIT_N * LINE>, TILE_COLUMNS / UNIT_N * (TILE_DEPTH / UNIT_K)>;
+// A matrix of sums of each subgroup.
 var<workgroup> result: array<f32, SUBGROUP_ROWS * SUBGROUP_COLUMNS * UNIT_M * UNIT_N>;
 
 // Lines as four rows of a, or columns of b, of four k. Zero from k = `end` on.
@@ -31,7 +35,10 @@ fn fours_of(lines: Lines, along_k: bool, k: u32, end: u32) -> array<vec4<matrix_
   var fours: array<vec4<matrix_elem>, 4>;
   for (var i = 0u; i < 4u; i++) {
     for (var j = 0u; j < 4u; j++) { fours[i][j] = matrix_elem(select(lines[j][i], lines[i][j], along_k)); }
-    if (k + 4u > end) { fours[i] = select(vec4<matrix_elem>(), fours[i], k + vec4u(0u, 1u, 2u, 3u) < vec4u(end)); }
+  }
+  if (k + 4u > end) {
+    let is_inside = k + vec4u(0u, 1u, 2u, 3u) < vec4u(end);
+    for (var i = 0u; i < 4u; i++) { fours[i] = select(vec4<matrix_elem>(), fours[i], is_inside); }
   }
   return fours;
 }
@@ -58,10 +65,18 @@ fn forward_matrices(
   let of_b = from_last < column_fours * depth_fours;
   let a_along_k = LOAD_A != 1u && LOAD_A != 3u;
   let b_along_k = LOAD_B != 0u;
-  let row = 4u * (select(lane, lane / depth_fours, a_along_k) % row_fours);
-  let column = 4u * (select(from_last, from_last / depth_fours, b_along_k) % column_fours);
-  let depth_a = 4u * (select(lane / row_fours, lane, a_along_k) % depth_fours);
-  let depth_b = 4u * (select(from_last / column_fours, from_last, b_along_k) % depth_fours);
+  let row_four = select(lane, lane / depth_fours, a_along_k) % row_fours;
+  let column_four = select(from_last, from_last / depth_fours, b_along_k) % column_fours;
+  let depth_four_a = select(lane / row_fours, lane, a_along_k) % depth_fours;
+  let depth_four_b = select(from_last / column_fours, from_last, b_along_k) % depth_fours;
+  let depth_a = 4u * depth_four_a;
+  let depth_b = 4u * depth_four_b;
+  // Where the blocks lie in workgroup memory. In fours, by which compilers see that no index needs a check.
+  let steps = TILE_DEPTH / UNIT_K;
+  let matrix_a = row_four / (UNIT_M / 4u) * steps + depth_four_a / (UNIT_K / 4u);
+  let matrix_b = column_four / (UNIT_N / 4u) * steps + depth_four_b / (UNIT_K / 4u);
+  let at_a = 4u * (row_four % (UNIT_M / 4u) * LINE + depth_four_a % (UNIT_K / 4u));
+  let at_b = 4u * (column_four % (UNIT_N / 4u) * LINE + depth_four_b % (UNIT_K / 4u));
 
   var k = tile.slice * params.depth;
   let end = min(k + params.depth, params.k);
@@ -70,31 +85,30 @@ fn forward_matrices(
   var lines_a: Lines;
   var lines_b: Lines;
   if (of_a) {
-    feed_a = feed_of_a(tile.g, tile.m + row, k + depth_a, rows);
+    feed_a = feed_of_a(tile.g, tile.m + 4u * row_four, k + depth_a, rows);
     lines_a = lines_of_a(feed_a, k + depth_a, rows);
   }
   if (of_b) {
-    feed_b = feed_of_b(tile.g, tile.n + column, k + depth_b);
+    feed_b = feed_of_b(tile.g, tile.n + 4u * column_four, k + depth_b);
     lines_b = lines_of_b(feed_b, k + depth_b);
   }
   let limits = select(taps(), places(), LOAD_A == 3u);
 
-  let stride = TILE_DEPTH + 8u;
   let owns = subgroup < SUBGROUP_ROWS * SUBGROUP_COLUMNS;
-  let first_row = subgroup / SUBGROUP_COLUMNS * MATRIX_ROWS * UNIT_M;
-  let first_column = subgroup % SUBGROUP_COLUMNS * MATRIX_COLUMNS * UNIT_N;
+  let first_left = subgroup / SUBGROUP_COLUMNS * MATRIX_ROWS * steps;
+  let first_right = subgroup % SUBGROUP_COLUMNS * MATRIX_COLUMNS * steps;
   var sums: array<Sums, 16>; // 4 (matrix below) + matrix beside
   for (; k < end; k += TILE_DEPTH) {
     if (of_a) {
       let fours = fours_of(lines_a, a_along_k, k + depth_a, end);
       for (var i = 0u; i < 4u; i++) {
-        for (var j = 0u; j < 4u; j++) { a_matrices[(row + i) * stride + depth_a + j] = fours[i][j]; }
+        for (var j = 0u; j < 4u; j++) { a_matrices[matrix_a][at_a + i * LINE + j] = fours[i][j]; }
       }
     }
     if (of_b) {
       let fours = fours_of(lines_b, b_along_k, k + depth_b, end);
       for (var i = 0u; i < 4u; i++) {
-        for (var j = 0u; j < 4u; j++) { b_matrices[(column + i) * stride + depth_b + j] = fours[i][j]; }
+        for (var j = 0u; j < 4u; j++) { b_matrices[matrix_b][at_b + i * LINE + j] = fours[i][j]; }
       }
     }
     workgroupBarrier();
@@ -108,11 +122,11 @@ fn forward_matrices(
       lines_b = lines_of_b(feed_b, k + TILE_DEPTH + depth_b);
     }
     if (owns) {
-      for (var step = 0u; step < TILE_DEPTH; step += UNIT_K) {
+      for (var step = 0u; step < steps; step++) {
         var right: array<Right, 4>;
-        for (var c = 0u; c < MATRIX_COLUMNS; c++) { right[c] = load_right((first_column + c * UNIT_N) * stride + step); }
+        for (var c = 0u; c < MATRIX_COLUMNS; c++) { right[c] = load_right(first_right + c * steps + step); }
         for (var r = 0u; r < MATRIX_ROWS; r++) {
-          let left = load_left((first_row + r * UNIT_M) * stride + step);
+          let left = load_left(first_left + r * steps + step);
           for (var c = 0u; c < MATRIX_COLUMNS; c++) { sums[4u * r + c] = multiply_add(left, right[c], sums[4u * r + c]); }
         }
       }
@@ -147,7 +161,7 @@ alias Left = subgroup_matrix_left<matrix_elem, UNIT_K, UNIT_M>;
 alias Right = subgroup_matrix_right<matrix_elem, UNIT_N, UNIT_K>;
 alias Sums = subgroup_matrix_result<f32, UNIT_N, UNIT_M>;
 
-fn load_left(at: u32) -> Left { return subgroupMatrixLoad<Left, row_major>(&a_matrices, at, TILE_DEPTH + 8u); }
-fn load_right(at: u32) -> Right { return subgroupMatrixLoad<Right, col_major>(&b_matrices, at, TILE_DEPTH + 8u); }
+fn load_left(matrix: u32) -> Left { return subgroupMatrixLoad<Left, row_major>(&a_matrices[matrix], 0u, LINE); }
+fn load_right(matrix: u32) -> Right { return subgroupMatrixLoad<Right, col_major>(&b_matrices[matrix], 0u, LINE); }
 fn multiply_add(left: Left, right: Right, sums: Sums) -> Sums { return subgroupMatrixMultiplyAccumulate(left, right, sums); }
 fn store_sums(at: u32, sums: Sums) { subgroupMatrixStore<row_major>(&result, at, sums, UNIT_N); }

@@ -30,19 +30,18 @@ const matricesOf = (lanes: Lanes): string => `
 var<private> lane_of_subgroup: u32;
 const ELEMENTS = UNIT_M * UNIT_N;
 const HELD = (ELEMENTS + ${lanes - 1}u) / ${lanes}u;
-alias Left = u32;  // where it lies
+alias Left = u32;  // which one it is
 alias Right = u32;
 alias Sums = array<f32, HELD>;
-fn load_left(at: u32) -> Left { return at; }
-fn load_right(at: u32) -> Right { return at; }
+fn load_left(matrix: u32) -> Left { return matrix; }
+fn load_right(matrix: u32) -> Right { return matrix; }
 fn multiply_add(left: Left, right: Right, sums: Sums) -> Sums {
-  let stride = TILE_DEPTH + 8u;
   var more = sums;
   for (var k = 0u; k < max(UNIT_K, params.slices >> 16u); k++) {
     for (var i = 0u; i < HELD; i++) {
       let element = i * ${lanes}u + lane_of_subgroup;
       if (element >= ELEMENTS) { continue; }
-      more[i] += f32(a_matrices[left + element / UNIT_N * stride + k]) * f32(b_matrices[right + element % UNIT_N * stride + k]);
+      more[i] += f32(a_matrices[left][element / UNIT_N * LINE + k]) * f32(b_matrices[right][element % UNIT_N * LINE + k]);
     }
   }
   return more;

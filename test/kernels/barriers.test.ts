@@ -26,8 +26,8 @@ const withoutSubgroups = (code: string): string =>
     .replace("let owns = subgroup", "let subgroup = 0u;\n  let owns = subgroup")
     .replace("var sums: array<Sums, 16>;", "var sums: array<f32, 16>;")
     .replace("var right: array<Right, 4>;", "var right: array<f32, 4>;")
-    .replace(/load_left\((.*)\);/, "a_matrices[$1 + lane];")
-    .replace(/load_right\((.*)\);/, "b_matrices[$1 + lane];")
+    .replace(/load_left\((.*)\);/, "a_matrices[$1][lane];")
+    .replace(/load_right\((.*)\);/, "b_matrices[$1][lane];")
     .replace(/multiply_add\(left, right\[c\], (.*)\); }/, "$1 + left * right[c]; }")
     .replace(/store_sums\((.*), (sums\[.*\])\);/, "result[$1 + lane] = $2;");
 

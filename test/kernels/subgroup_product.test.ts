@@ -243,8 +243,8 @@ describe.skipIf(!device.gpu.features.has("shader-f16"))("subgroup matrices are c
     ["lose one product of sixteen", "k < max(UNIT_K,", "k < max(UNIT_K - 1u,"],
     [
       "have rows and columns of an operand exchanged",
-      "b_matrices[right + element % UNIT_N * stride + k]",
-      "b_matrices[right + k * stride + element % UNIT_N]",
+      "b_matrices[right][element % UNIT_N * LINE + k]",
+      "b_matrices[right][k * LINE + element % UNIT_N]",
     ],
     ["forget what was summed before", "var more = sums;", "var more = Sums();"],
     [

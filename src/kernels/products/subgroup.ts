@@ -10,8 +10,8 @@ const LANES = 256; // invocations of a workgroup
 const MOST_SUBGROUPS = 8; // of a workgroup that own sums
 const NARROW = 32; // invocations of a subgroup up to which it owns half as many sums
 const DEPTHS = [32, 16, 8, 4]; // of k in workgroup memory at a time: the first that fits
-const SPARE = 8; // elements to spare a row, as in the shader
 const BYTES = { f16: 2, f32: 4 };
+const SPARE_BYTES = 16; // of a line of a matrix in workgroup memory
 const ENOUGH_TILES = 256; // tiles that occupy a GPU: with fewer, the sum is split into slices
 
 /** Forms on units for matrices by name: with 16 x 16 matrices, tiles of 128 x 128 and 64 x 64. */
@@ -19,14 +19,18 @@ export const MATRIX_FORMS = ["large matrix tiles", "small matrix tiles"] as cons
 
 const modules = new Map<string, WgslModule>();
 
-/** Declares for the shaders the type and extents of the matrices that units multiply. */
-export const describeUnits = (feature: string, { type, m, n, k }: MatrixKind): string =>
+/** Elements from a line of a matrix in workgroup memory to the next. */
+const lineOf = ({ type, k }: MatrixKind): number => k + SPARE_BYTES / BYTES[type];
+
+/** Declares for the shaders the type, extents and lines of the matrices that units multiply. */
+export const describeUnits = (feature: string, kind: MatrixKind): string =>
   [
     `enable ${feature.replaceAll("-", "_")};`,
-    `alias matrix_elem = ${type};`,
-    `const UNIT_M = ${m}u;`,
-    `const UNIT_N = ${n}u;`,
-    `const UNIT_K = ${k}u;`,
+    `alias matrix_elem = ${kind.type};`,
+    `const UNIT_M = ${kind.m}u;`,
+    `const UNIT_N = ${kind.n}u;`,
+    `const UNIT_K = ${kind.k}u;`,
+    `const LINE = ${lineOf(kind)}u;`,
   ].join("\n");
 
 /** The shader for units of a kind: what they are, the loaders of tiled products, and the product itself. */
@@ -75,7 +79,7 @@ export function matrixTiling(device: Device, dtype: FloatDType, form: string): T
   const rows = subgroupRows * matrixRows * kind.m;
   const columns = subgroupColumns * matrixColumns * kind.n;
   const fits = (depth: number): boolean => {
-    const elements = (rows + columns) * (depth + SPARE);
+    const elements = (((rows + columns) * depth) / kind.k) * lineOf(kind);
     const bytes = elements * BYTES[kind.type] + subgroups * kind.m * kind.n * BYTES.f32;
     return (
       depth % kind.k === 0 &&
