@@ -29,6 +29,7 @@ if (location.protocol === "file:")
     notice.textContent = ${JSON.stringify(`This page was opened from a folder, where browsers run no modules: nothing works here. ${REMEDY}`)};
     notice.hidden = false;
     adapter.textContent = "Opened from a folder.";
+    document.querySelector("main").hidden = true;
   });
 `;
 

@@ -136,6 +136,10 @@ const explained = (name: string, meaning: string): HTMLElement[] => [
   element("dd", { textContent: meaning || "See above." }),
 ];
 
+/** Prose whose names in backticks are code. */
+const withCode = (text: string): (HTMLElement | string)[] =>
+  text.split("`").map((part, i) => (i % 2 === 0 ? part : element("code", { textContent: part })));
+
 /** Header lines: indented ones are tables and formulas, the others prose. */
 function prose(header: readonly string[]): HTMLElement[] {
   const blocks: { kind: "p" | "pre"; lines: string[] }[] = [];
@@ -152,7 +156,7 @@ function prose(header: readonly string[]): HTMLElement[] {
   return blocks.map(
     ({ kind, lines }) =>
       kind === "p"
-        ? element("p", { textContent: lines.join(" ") })
+        ? element("p", {}, ...withCode(lines.join(" ")))
         : element("pre", { textContent: lines.join("\n"), tabIndex: 0 }), // wide ones scroll, by keys too
   );
 }
