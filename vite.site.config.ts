@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig, type Plugin } from "vite";
+import { withNotice } from "./docs/.vitepress/from_folder.mjs";
 import { wgsl } from "./tools/build/vite_wgsl.mjs";
 
 const fileOf = (name: string): string => fileURLToPath(new URL(name, import.meta.url));
@@ -30,11 +31,18 @@ const wayToSite: Plugin = {
     html.replace('<nav aria-label="Pages">', '$&<a href="../getting_started.html">Guide</a>'),
 };
 
+/** Says what is missing where the built pages are opened from a folder. */
+const fromFolder: Plugin = {
+  name: "from-folder",
+  apply: "build",
+  transformIndexHtml: { order: "post", handler: withNotice },
+};
+
 // The playground and the kernel explorer: `npm run dev` serves them, `npm run build:site` builds them into the site.
 export default defineConfig({
   root: "examples/playground",
   base: "./",
-  plugins: [wgsl({ minify: true }), developmentPolicy, wayToSite],
+  plugins: [wgsl({ minify: true }), developmentPolicy, wayToSite, fromFolder],
   server: { host: "127.0.0.1" },
   // The explorer runs the tests' operations, whose device is the browser's there.
   resolve: { alias: [{ find: /^.*\/src\/node\/device\.ts$/, replacement: fileOf("src/browser/device.ts") }] },

@@ -41,7 +41,7 @@ export class KernelEditor {
 
   /** Shows a kernel; one that was changed before is the library's again. */
   open(shader: string, source: string): void {
-    if (this.#isChanged) this.#ask(null);
+    if (this.#isChanged && this.#shader !== OWN) this.#ask(null);
     [this.#shader, this.#source, this.#isChanged] = [shader, source, false];
     this.#editor.value = source;
     byId("code").replaceChildren(...coloured(source));
@@ -51,7 +51,7 @@ export class KernelEditor {
     show(!IS_COMBINED.has(shader), "edit", "try");
     byId("combined").hidden = !IS_COMBINED.has(shader);
     void this.#define(shader);
-    if (shader === OWN) this.#edit();
+    if (shader === OWN) this.#showEditor();
   }
 
   /** Trials are possible once there is a device. */
@@ -61,7 +61,7 @@ export class KernelEditor {
 
   /** Shows what came of a trial. */
   tried({ faults, checks, before, after }: Extract<KernelReply, { kind: "tried" }>): void {
-    if (!this.#isChanged) return; // the library's is in use again
+    if (!this.#isChanged && this.#shader !== OWN) return; // the library's is in use again
     byId("faults").replaceChildren(...faults.map((fault) => this.#faultLine(fault)));
     show(faults.length > 0, "faults");
     show(checks.length > 0, "checks");
@@ -76,14 +76,18 @@ export class KernelEditor {
     byId("tried").textContent = "";
   }
 
-  #edit(): void {
+  #showEditor(): void {
     show(false, "code-box", "edit");
     show(true, "editor");
+  }
+
+  #edit(): void {
+    this.#showEditor();
     this.#editor.focus({ preventScroll: true });
   }
 
   #try(): void {
-    this.#edit();
+    this.#showEditor();
     show(this.#shader !== OWN, "restore");
     this.#clear();
     byId("tried").textContent = "Running …";

@@ -15,6 +15,14 @@ import { byId, element, onClick, pick, show } from "./page.ts";
 const SHADERS = Object.entries(
   import.meta.glob<string>("../../shaders/*.wgsl", { query: "?raw", import: "default", eager: true }),
 ).map(([path, text]) => [path.split("/").at(-1)!.replace(".wgsl", ""), text] as const);
+/** Stand before each kernel; the element preludes, which have no overrides, are left out. */
+const PRELUDES = Object.values(
+  import.meta.glob<string>("../../shaders/prelude/{common,philox,activation,rows}.wgsl", {
+    query: "?raw",
+    import: "default",
+    eager: true,
+  }),
+);
 const NAMES = SHADERS.map(([name]) => name).sort();
 const SOURCES: Readonly<Record<string, string>> = Object.fromEntries([...SHADERS, [OWN, ownKernel]]);
 
@@ -98,17 +106,15 @@ function open(name: string): void {
   editor.open(next, source);
   current = next;
   show(false, "notice");
-  const { header, entryPoints } = describeShader(source);
+  const { header, entryPoints, overrides } = describeShader(source, PRELUDES);
   document.title = `${current} - bigrid kernels`;
   byId("title").textContent = current === OWN ? "Your own kernel" : current;
   for (const link of document.querySelectorAll<HTMLAnchorElement>(".list a"))
     link.toggleAttribute("aria-current", link.hash === `#${current}`);
   byId("header").replaceChildren(...prose(header));
-  byId("entries").replaceChildren(
-    ...entryPoints.flatMap(({ name, meaning }) => [
-      element("dt", { textContent: name }),
-      element("dd", { textContent: meaning || "See above." }),
-    ]),
+  byId("entries").replaceChildren(...entryPoints.flatMap(({ name, meaning }) => explained(name, meaning)));
+  byId("overrides").replaceChildren(
+    ...overrides.flatMap(({ name, type, value, meaning }) => explained(`${name}: ${type} = ${value}`, meaning)),
   );
   const own = controls[current] ?? [];
   values = Object.fromEntries(own.map(({ name, value }) => [name, value]));
@@ -123,6 +129,16 @@ function open(name: string): void {
 function draw(): void {
   if (measured) ask({ kind: "draw", id: ++lastId, shader: current, values: { ...values }, photo });
 }
+
+/** A name and what it means, for a list. */
+const explained = (name: string, meaning: string): HTMLElement[] => [
+  element("dt", { textContent: name }),
+  element("dd", { textContent: meaning || "See above." }),
+];
+
+/** Prose whose names in backticks are code. */
+const withCode = (text: string): (HTMLElement | string)[] =>
+  text.split("`").map((part, i) => (i % 2 === 0 ? part : element("code", { textContent: part })));
 
 /** Header lines: indented ones are tables and formulas, the others prose. */
 function prose(header: readonly string[]): HTMLElement[] {
@@ -140,7 +156,7 @@ function prose(header: readonly string[]): HTMLElement[] {
   return blocks.map(
     ({ kind, lines }) =>
       kind === "p"
-        ? element("p", { textContent: lines.join(" ") })
+        ? element("p", {}, ...withCode(lines.join(" ")))
         : element("pre", { textContent: lines.join("\n"), tabIndex: 0 }), // wide ones scroll, by keys too
   );
 }
@@ -183,6 +199,10 @@ function shownPhoto(image: ImageData): Float32Array<ArrayBuffer> {
 
 byId("list").append(...NAMES.map((name) => element("li", {}, element("a", { href: `#${name}`, textContent: name }))));
 byId("own-kernel").append(element("a", { href: `#${OWN}`, textContent: "Write your own, with its gradient" }));
+byId("skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address names the kernel
+  byId("title").focus();
+});
 window.addEventListener("hashchange", () => open(location.hash.slice(1)));
 onClick("photo", async () => {
   const [file] = await pick(byId("pick-one"));

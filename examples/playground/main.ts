@@ -42,7 +42,7 @@ worker.addEventListener("message", ({ data: reply }: MessageEvent<Reply>) => {
       const { adapter, software } = reply;
       left = reply.left;
       byId("adapter").dataset["state"] = "there";
-      byId("adapter").textContent = software ? `${adapter}: a software adapter, right and slow` : adapter;
+      byId("adapter").textContent = software ? `${adapter}: a software adapter, correct but slow` : adapter;
       if (left) {
         byId("kept").textContent = `A training of ${left.pictures} pictures was left after ${left.taken} steps.`;
         backbones.value = left.choice.backbone;

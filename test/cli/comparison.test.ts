@@ -169,7 +169,9 @@ describe("kept results", () => {
   test("are refused where the file is another, or was changed, and left as they are", async () => {
     const [other, changed] = [join(folder, "other.jsonl"), join(folder, "changed.jsonl")];
     await writeFile(other, '{"format":"bigrid-predictions"}\n');
-    await expect(Results.open(other)).rejects.toThrow("is not from a comparison of this version of bigrid");
+    await expect(Results.open(other)).rejects.toThrow(
+      "is not from a comparison of this version of bigrid: name another folder",
+    );
     expect(await readFile(other, "utf8")).toBe('{"format":"bigrid-predictions"}\n');
     await (await Results.open(changed)).close();
     await appendFile(changed, '{"method":"a","seed":-1,"conditions":{}}\n');

@@ -80,6 +80,15 @@ test("bigrid has the commands and flags that pages name", async () => {
   expect(wrong).toEqual([]);
 });
 
+test("blocks of other languages are checked by other tests, and have no commands", () => {
+  const others = PAGES.flatMap((page) => blocksOf(page)).filter(({ language }) => !NO_LANGUAGE.includes(language));
+  // ts and js: programs.test.ts; wgsl: kernel_tutorial.test.ts; python: model_file.test.ts and test/onnx; text: formulas
+  const known = ["js", "python", "text", "ts", "wgsl"];
+  expect([...new Set(others.map(({ language }) => language))].sort()).toEqual(known);
+  const commands = others.filter(({ code }) => /^(\$ )?(npx )?(bigrid|npm|node) /m.test(code));
+  expect(commands.map(({ page, line }) => `${page}:${line}: a command in a block of another language`)).toEqual([]);
+});
+
 test("options that pages set exist", async () => {
   const methods = await loadMethods();
   const names = new Set(Object.keys({ ...TRAINING_OPTIONS, ...CONTINUATION_OPTIONS, ...RUN_OPTIONS }));

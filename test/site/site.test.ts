@@ -9,7 +9,7 @@ import { promisify } from "node:util";
 import type { AxeResults } from "axe-core";
 import type { Browser, BrowserContextOptions, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { addressOf } from "../../docs/.vitepress/pages.mjs";
+import { addressOf, linkTo } from "../../docs/.vitepress/pages.mjs";
 import { PAGES } from "../docs/pages.ts";
 import { serveFolder } from "../harness/static_server.ts";
 import { temporaryFolder } from "../harness/temporary.ts";
@@ -21,17 +21,23 @@ const LEVELS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 const HANGS = 900_000; // against waiting for ever: the build takes a minute or two
 const MOST_SCRIPT = 300e3; // bytes as they are, before a host compresses them
 const BESIDE = ["playground/index.html", "playground/kernels.html", "api/index.html"];
-/** A page of each kind. */
-const KINDS = {
-  "the first page": "",
-  "a guide": "predict.html",
-  "a method": "methods/patchcore.html",
-  "the playground": "playground/index.html",
-  "the kernel explorer": "playground/kernels.html#grid_sample",
-  "the reference": "api/index.html",
-  "a part of the reference": "api/modules/bigrid_node.html",
-  "a function": "api/functions/bigrid.gridSample.html",
-} as const;
+/** The pages that are written: guides, methods, kernels, results, decisions, notes. */
+const WRITTEN = PAGES.map((source) => linkTo(source).slice(1));
+/** A written page of each kind of look. */
+const LOOKS = ["", "predict.html", "methods/patchcore.html", "results.html", "notes/protocol.html"];
+/** Pages that are made otherwise: the playground's, and one of each kind of the reference's. */
+const MADE = [
+  "playground/index.html",
+  "playground/kernels.html#grid_sample",
+  "playground/kernels.html#your-own",
+  "api/index.html",
+  "api/modules/bigrid_node.html",
+  "api/functions/bigrid.gridSample.html",
+  "api/classes/bigrid.Adam.html",
+  "api/interfaces/bigrid.AdamOptions.html",
+  "api/types/bigrid.DType.html",
+];
+const [NARROW, WIDE] = [400, 1280]; // pixels
 
 const site = join(await temporaryFolder(), "site");
 
@@ -113,14 +119,16 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     return app === null || "__vue_app__" in app;
   };
 
-  /** Does something in a page that must have nothing to complain about. */
+  /** Does something in a page that must have nothing to complain about. @param before is given it still empty */
   async function visit(
     path: string,
     act: (page: Page) => Promise<void>,
     options: BrowserContextOptions = {},
+    before: (page: Page) => void = () => undefined,
   ): Promise<void> {
     const context = await browser.newContext(options);
     const page = await context.newPage();
+    before(page);
     const complaints = complaintsOf(page, url);
     await page.goto(url + path, { waitUntil: "networkidle" });
     await page.waitForFunction(isAlive);
@@ -129,51 +137,57 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     await context.close();
   }
 
-  test.each(
-    Object.entries(KINDS).flatMap(([kind, path]) =>
-      (["light", "dark"] as const).map((scheme) => [kind, scheme, path] as const),
-    ),
-  )("%s, %s, breaks no rule of level A or AA", async (_, colorScheme, path) => {
-    await visit(
-      path,
-      async (page) => {
-        await page.evaluate(AXE);
-        const { violations, passes } = await page.evaluate(
-          (values) =>
-            (
-              globalThis as unknown as { axe: { run: (root: Document, options: object) => Promise<AxeResults> } }
-            ).axe.run(document, { runOnly: values }),
-          LEVELS,
-        );
-        expect(passes.length).toBeGreaterThan(5);
-        expect(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`)).toEqual([]);
-      },
-      { colorScheme },
+  /** Violations of the rules of level A and AA, with the elements that break them. */
+  async function violationsOf(page: Page): Promise<string[]> {
+    await page.evaluate(() => Promise.all(document.getAnimations().map(({ finished }) => finished)));
+    const { violations, passes } = await page.evaluate(
+      (values) =>
+        (globalThis as unknown as { axe: { run: (root: Document, options: object) => Promise<AxeResults> } }).axe.run(
+          document,
+          { runOnly: values },
+        ),
+      LEVELS,
     );
-  });
+    expect(passes.length).toBeGreaterThan(5);
+    return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`);
+  }
 
-  test.each(Object.entries(KINDS))("%s is no wider than a telephone", async (_, path) => {
-    await visit(
-      path,
-      async (page) => {
-        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(400);
-      },
-      { viewport: { width: 400, height: 800 } },
-    );
-  });
+  /** Brings the explorer's pages to where everything is shown that they have. */
+  async function unfold(page: Page): Promise<void> {
+    await page.waitForSelector('#adapter[data-state="there"]');
+    if (page.url().endsWith("#grid_sample")) {
+      await page.click("#own");
+      await page.waitForSelector("#owned", { state: "visible" });
+      await page.click("#edit");
+    } else await page.waitForSelector("#checks", { state: "visible" });
+  }
 
-  test("a guide loads less than 300 kB of script", async () => {
+  test.each([
+    ...[...WRITTEN, ...MADE].map((path) => [path, NARROW] as const),
+    ...[...LOOKS, ...MADE].map((path) => [path, WIDE] as const),
+  ])("/%s, %i wide, breaks no rule of level A or AA, light and dark, and is no wider", async (path, width) => {
     const scripts: Promise<number>[] = [];
-    const context = await browser.newContext();
-    const page = await context.newPage();
-    page.on("response", (response) => {
-      if (response.request().resourceType() === "script") scripts.push(response.body().then(({ length }) => length));
-    });
-    await page.goto(`${url}predict.html`, { waitUntil: "networkidle" });
+    const listen = (page: Page): void => {
+      page.on("response", (response) => {
+        if (response.request().resourceType() === "script") scripts.push(response.body().then(({ length }) => length));
+      });
+    };
+    const act = async (page: Page): Promise<void> => {
+      if (path.startsWith("playground/kernels.html")) await unfold(page);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(width);
+      await page.evaluate(AXE);
+      expect(await violationsOf(page), "light").toEqual([]);
+      const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+      const light = await ground();
+      await page.emulateMedia({ colorScheme: "dark" });
+      await expect.poll(ground).not.toBe(light);
+      expect(await violationsOf(page), "dark").toEqual([]);
+    };
+    await visit(path, act, { viewport: { width, height: 800 }, colorScheme: "light" }, listen);
+    if (!WRITTEN.includes(path)) return;
     const sizes = await Promise.all(scripts);
     expect(sizes.length).toBeGreaterThan(2);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(MOST_SCRIPT);
-    await context.close();
   });
 
   test("search is reached by keys, finds a word in a page, and leads there", async () => {
@@ -206,6 +220,38 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       await page.waitForURL(`${url}compare.html`);
       await page.waitForSelector("h1:has-text('Comparing methods')");
       expect(await dark()).toBe(true);
+    });
+  });
+
+  test("keys skip the explorer's list, and lead into its editor and out of it", async () => {
+    await visit("playground/kernels.html#grid_sample", async (page) => {
+      const focused = () => page.evaluate(() => document.activeElement?.id);
+      await page.keyboard.press("Tab");
+      expect(await focused()).toBe("skip");
+      await page.keyboard.press("Enter");
+      expect(await focused()).toBe("title");
+      expect(await page.textContent("#title")).toBe("grid_sample");
+      expect(new URL(page.url()).hash).toBe("#grid_sample");
+      await page.waitForSelector('#adapter[data-state="there"]');
+      await page.focus("#edit");
+      expect(await page.evaluate(() => getComputedStyle(document.activeElement!).outlineStyle)).toBe("solid");
+      await page.keyboard.press("Enter");
+      expect(await focused()).toBe("editor");
+      const code = await page.inputValue("#editor");
+      await page.keyboard.press("Tab");
+      expect(await focused()).toBe("definition-box");
+      await page.keyboard.press("Shift+Tab");
+      expect(await focused()).toBe("editor");
+      expect(await page.inputValue("#editor")).toBe(code);
+    });
+  });
+
+  test("the explorer lists what can be set of a kernel", async () => {
+    await visit("playground/kernels.html#softmax", async (page) => {
+      expect(await page.locator("#overrides dt").allTextContents()).toEqual([
+        "WORKGROUP_SIZE: u32 = 64",
+        "LANES: u32 = 1",
+      ]);
     });
   });
 
@@ -247,6 +293,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
     expect(await first.innerText()).toContain("bigrid");
     expect(await page.evaluate(() => document.images[0]!.complete && document.images[0]!.naturalWidth > 0)).toBe(true);
     expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe("rgb(27, 27, 31)");
+    expect(await page.textContent(".from-folder-note")).toContain("it has no search, and the playground does not run");
     for (const [link, title] of [
       ['.VPSidebar a >> text="All methods"', "Methods"],
       ['.vp-doc a >> text="GRAD"', "GRAD"],
@@ -257,6 +304,13 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       await page.waitForSelector(`h1:has-text("${title}")`);
       expect(dirname(new URL(page.url()).pathname).startsWith(site)).toBe(true);
     }
+    await page.click('#tsd-toolbar-links >> text="Playground"');
+    for (const link of ['nav >> text="Kernels"', 'nav >> text="Guide"']) {
+      await page.waitForSelector("#notice:has-text('opened from a folder')", { state: "visible" });
+      expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe("rgb(19, 18, 24)");
+      await page.click(link);
+    }
+    await page.waitForSelector("h1:has-text('Getting started')");
     await context.close();
   });
 });

@@ -9,4 +9,4 @@ export interface ShaderDescription {
   }[];
   readonly entryPoints: readonly { readonly name: string; readonly meaning: string }[];
 }
-export function describeShader(code: string): ShaderDescription;
+export function describeShader(code: string, preludes?: readonly string[]): ShaderDescription;

@@ -1,5 +1,6 @@
 import { calibration } from "./calibration.ts";
 import { capture } from "./capture.ts";
+import { contract } from "./contract.ts";
 import { datasetLists, datasets } from "./datasets.ts";
 import { gridGradient } from "./grid_gradient.ts";
 import { layers } from "./layers.ts";
@@ -28,6 +29,7 @@ export const PICTURES: Readonly<Record<string, () => string | Promise<string>>> 
   results,
   datasets,
   dataset_lists: datasetLists,
+  contract,
   grad,
   crad,
   patchcore,

@@ -111,7 +111,9 @@ export class Results {
     const results = new Results(journal);
     try {
       if (JSON.stringify(header) !== JSON.stringify(FORMAT))
-        throw new InputError(`${path} is not from a comparison of this version of bigrid: remove it to start again`);
+        throw new InputError(
+          `${path} is not from a comparison of this version of bigrid: name another folder, or remove it to start again`,
+        );
       for await (const entry of readEntries<Entry>(path)) {
         if (!isEntry(entry)) throw new InputError(`${path} was changed by another program: remove it to start again`);
         results.#note(entry);
