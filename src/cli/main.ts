@@ -55,8 +55,8 @@ From photographs of good parts to defects found in new ones:
   bigrid train DIR --out RUN             learns; RUN is a new folder, for the model
   bigrid eval RUN DIR                    how well it does, if DIR has images of defects too
   bigrid predict RUN IMAGE... --out OUT  finds defects in new images
-  bigrid compare DIR --out OUT           which method does best on DIR's images
-No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md`,
+  bigrid compare DIR --out COMPARISON    which method does best on DIR's images
+No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md, in bigrid's own folder`,
   );
 const word = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";
 for (const name of Object.hasOwn(COMMANDS, word) ? [word] : Object.keys(COMMANDS))
