@@ -16,8 +16,8 @@ export const farthestPointsOperation: Operation<reference.Farthest> = {
     const rows = draws.pick([1, 2, 3, 20, 64, 255, 256, 257, 600]);
     return {
       rows,
-      channels: draws.pick([1, 2, 3, 4, 5, 8, 12, 33, 40]),
-      count: draws.whole(1, Math.min(rows, 12)),
+      channels: draws.pick([1, 1, 1, 2, 3, 4, 5, 8, 12, 33, 40]), // rows of one element are soon equal to chosen ones
+      count: draws.whole(1, Math.min(rows, 20)),
       start: draws.whole(0, rows - 1),
     };
   },
