@@ -21,8 +21,7 @@ const classOf = (name: string, count: number) => ({
 const nearest = "--method grad or patchcore suits them";
 const copies = "--set augment=both also trains on turned and mirrored copies, if parts lie in any rotation";
 
-const settingsOf = (method: MethodName, options: object = {}) =>
-  resolveTraining({ method, ...options });
+const settingsOf = (method: MethodName, options: object = {}) => resolveTraining({ method, ...options });
 
 test("the sentence is of the class with the fewest images, up to sixteen, and leaves out what is chosen", async () => {
   expect(await fewImagesRemark([classOf("a", 16)])).toBe(`16 good images are few: ${nearest}; ${copies}`);

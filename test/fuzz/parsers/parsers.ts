@@ -270,7 +270,13 @@ export const parsers: readonly Parser[] = [
       await writeFile(at("run", "images.json"), input);
       const { folders, ...flags } = await readRunImages(at("run"));
       const record = recordIn(folders);
-      const [, text] = encodeRunImages({ ...flags, folders: sortByFolder(record, folders.map(({ folder }) => folder)) });
+      const [, text] = encodeRunImages({
+        ...flags,
+        folders: sortByFolder(
+          record,
+          folders.map(({ folder }) => folder),
+        ),
+      });
       await writeFile(at("run", "images.json"), text);
       await readRunImages(at("run")); // what is written of it can be read
       holds(
