@@ -111,9 +111,9 @@ export const MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     "depthwise_conv2d",
-    "weight read as [S, R, C]",
-    "* accum(weight[(r * params.filter_w + s) * params.packs + c]);\n    }\n  }\n  if (BIAS)",
-    "* accum(weight[(s * params.filter_h + r) * params.packs + c]);\n    }\n  }\n  if (BIAS)",
+    "rows of the weight begin one tap apart",
+    "var tap_at = r * params.filter_w * params.packs + c;",
+    "var tap_at = r * params.packs + c;",
   ),
   mutant(
     "depthwise_conv2d",
