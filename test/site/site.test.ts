@@ -36,6 +36,8 @@ const MADE = [
   "api/classes/bigrid.Adam.html",
   "api/interfaces/bigrid.AdamOptions.html",
   "api/types/bigrid.DType.html",
+  "api/variables/bigrid.BACKBONES.html",
+  "api/hierarchy.html",
 ];
 const [NARROW, WIDE] = [400, 1280]; // pixels
 
@@ -304,7 +306,7 @@ describe.skipIf(executablePath === undefined)(suite, () => {
       await page.waitForSelector(`h1:has-text("${title}")`);
       expect(dirname(new URL(page.url()).pathname).startsWith(site)).toBe(true);
     }
-    await page.click('#tsd-toolbar-links >> text="Playground"');
+    await page.click('.VPNavBarMenu >> text="Playground"');
     for (const link of ['nav >> text="Kernels"', 'nav >> text="Guide"']) {
       await page.waitForSelector("#notice:has-text('opened from a folder')", { state: "visible" });
       expect(await page.evaluate(() => getComputedStyle(document.body).backgroundColor)).toBe("rgb(19, 18, 24)");
