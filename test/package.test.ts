@@ -81,7 +81,11 @@ describe("the package", () => {
 
   test("has the pages that the command line names", () => {
     const sources = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ts"));
-    const named = sources.flatMap((name) => readFileSync(join("src", name), "utf8").match(/\bdocs\/\w+\.md\b/g) ?? []);
+    const texts = sources.map((name) => readFileSync(join("src", name), "utf8"));
+    const named = texts.flatMap((text) => [
+      ...(text.match(/\bdocs\/\w+\.md\b/g) ?? []),
+      ...[...text.matchAll(/"bigrid docs (\w+)"/g)].map(([, page]) => `docs/${page}.md`),
+    ]);
     expect(named.length).toBeGreaterThan(3);
     expect(named.filter((page) => !files.some(({ path }) => path === page))).toEqual([]);
   });

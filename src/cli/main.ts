@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<(program: Command) => void
   export: async () => (await import("./commands/export.ts")).addExport,
   weights: async () => (await import("./commands/weights.ts")).addWeights,
   info: async () => (await import("./commands/info.ts")).addInfo,
+  docs: async () => (await import("./commands/docs.ts")).addDocs,
   isa: async () => (await import("./commands/isa.ts")).addIsa,
 };
 
@@ -56,7 +57,7 @@ From photographs of good parts to defects found in new ones:
   bigrid eval RUN DIR                    how well it does, if DIR has images of defects too
   bigrid predict RUN IMAGE... --out OUT  finds defects in new images
   bigrid compare DIR --out COMPARISON    which method does best on DIR's images
-No photographs at hand? "bigrid demo" makes its own. Docs: docs/getting_started.md, in bigrid's own folder`,
+No photographs at hand? "bigrid demo" makes its own. A first hour with it: "bigrid docs getting_started"`,
   );
 const word = process.argv.slice(2).find((word) => !word.startsWith("-")) ?? "";
 for (const name of Object.hasOwn(COMMANDS, word) ? [word] : Object.keys(COMMANDS))

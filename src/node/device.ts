@@ -1,3 +1,5 @@
+import { existsSync } from "node:fs";
+import { delimiter } from "node:path";
 import {
   reportAdapter,
   requestDevice,
@@ -12,6 +14,17 @@ import { tuningFile } from "./tuning_file.ts";
 const HELP =
   "install your GPU's Vulkan driver, or Mesa's software one (Debian and Ubuntu: apt-get install mesa-vulkan-drivers, Mesa 24 or newer; " +
   "on Debian 12 from bookworm-backports); VK_DRIVER_FILES names a driver explicitly";
+
+const DRIVER_VARIABLES = ["VK_DRIVER_FILES", "VK_ICD_FILENAMES"]; // Vulkan's; the first that is set counts
+
+/** Advice where there is no adapter: a variable that names drivers that do not exist, else what to install. */
+function adviceOf(): string {
+  const variable = DRIVER_VARIABLES.find((name) => process.env[name]);
+  const named = variable === undefined ? [] : process.env[variable]!.split(delimiter);
+  const missing = named.filter((path) => path !== "" && !existsSync(path));
+  if (missing.length === 0) return HELP;
+  return `${variable} names ${missing.join(" and ")}, and nothing is there: unset it, or name the .json file of a Vulkan driver`;
+}
 
 const opened = new Set<WeakRef<Device>>();
 
@@ -47,7 +60,7 @@ export const openDevice = (options: DeviceOptions = {}): Promise<Device> => open
 export async function openSwitched(switches: readonly AdapterSwitch[], options: DeviceOptions = {}): Promise<Device> {
   const device = await requestDevice(
     await loadDawn(switches),
-    HELP,
+    adviceOf(),
     { ...options, autotune: options.autotune ?? wantsTuning() },
     tuningFile,
   );
@@ -60,5 +73,5 @@ export async function openSwitched(switches: readonly AdapterSwitch[], options: 
  * @throws AdapterError if there is no adapter, with what to install
  */
 export async function describeAdapter(): Promise<AdapterReport> {
-  return { ...(await reportAdapter(await loadDawn(), HELP)), switches: SWITCHES };
+  return { ...(await reportAdapter(await loadDawn(), adviceOf())), switches: SWITCHES };
 }

@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { decodeSafetensors } from "../../src/io/safetensors.ts";
@@ -354,11 +354,17 @@ describe("wrong input ends in one line", () => {
     );
   });
 
-  test("no adapter", async () => {
-    const nothing = { VK_DRIVER_FILES: at("none.json"), VK_ICD_FILENAMES: at("none.json") };
-    const outcome = await bigrid(["info"], nothing);
-    expect(lines(outcome.stderr)).toHaveLength(1);
-    await expectOneLine(Promise.resolve(outcome), "no WebGPU adapter: install");
+  test("no adapter: what to install, or the variable that names no driver", async () => {
+    await writeFile(at("driver.json"), "{}");
+    const refused = async (files: string, message: string): Promise<void> => {
+      const outcome = await bigrid(["info"], { VK_DRIVER_FILES: files, VK_ICD_FILENAMES: at("other.json") });
+      expect(lines(outcome.stderr)).toHaveLength(1);
+      await expectOneLine(Promise.resolve(outcome), `no WebGPU adapter: ${message}`);
+    };
+    await refused(at("driver.json"), "install");
+    const files = [at("driver.json"), at("none.json")].join(delimiter);
+    await refused(files, `VK_DRIVER_FILES names ${at("none.json")}, and nothing is there: unset it, or name`);
+    await refused("", `VK_ICD_FILENAMES names ${at("other.json")}, and nothing is there: unset it, or name`);
   });
 
   test("wrong usage ends with 2 and says how to go on", async () => {

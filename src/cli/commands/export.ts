@@ -40,7 +40,7 @@ export function addExport(program: Command): void {
       );
       if (tiles)
         print(
-          `tiles  each image is a tile of ${tiles.tile} x ${tiles.tile} pixels of a photograph, of which neighbours share ${tiles.overlap}; docs/onnx.md has a Python program that cuts photographs and scores them`,
+          `tiles  each image is a tile of ${tiles.tile} x ${tiles.tile} pixels of a photograph, of which neighbours share ${tiles.overlap}; "bigrid docs onnx" has a Python program that cuts photographs and scores them`,
         );
       print(
         `takes  image: bytes of ${tiles ? "tiles" : "photographs"}, resized to ${inputSize} x ${inputSize} as its metadata says; any number at a time`,
@@ -48,6 +48,6 @@ export function addExport(program: Command): void {
       print(
         "gives  calibrated: above 0.5 a photograph is called defective; map: where; score, peak: in the method's units",
       );
-      print("more   docs/onnx.md has a Python program that runs it");
+      print('more   "bigrid docs onnx" has a Python program that runs it');
     });
 }
