@@ -69,6 +69,7 @@ Nothing looks wrong.
 
 Methods (--method), and what they suit
 ${methods.map(({ name, suits }) => `  ${name.padEnd(width)}  ${suits}`).join("\n")}
+10 good images are few: --method grad or patchcore suits them; --set augment=both also trains on turned and mirrored copies, if parts lie in any rotation
 
 pictures: bigrid inspect ${at("tidy")} --out PAGE.html
 next: bigrid train ${at("tidy")} --out RUN
