@@ -78,9 +78,9 @@ describe("Tint, on an adapter that only compiles,", async () => {
     ],
     [
       "memory too small for its matrices",
-      "b_matrices: array<matrix_elem, TILE_COLUMNS * (TILE_DEPTH + 8u)>",
-      "b_matrices: array<matrix_elem, TILE_DEPTH + 8u>",
-      "invalid storage size",
+      "b_matrices: array<array<matrix_elem, UNIT_N * LINE>,",
+      "b_matrices: array<array<matrix_elem, UNIT_N>,",
+      "is too small (32 bytes) for the matrix access",
     ],
     [
       "a feature that does not exist",
