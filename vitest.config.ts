@@ -5,13 +5,13 @@ import { wgsl } from "./tools/build/vite_wgsl.mjs";
 // from beginning to end. They take four fifths of the time.
 const SLOW = [
   "test/cli/{command_line,compare,compare_page,efficientnet,faults,frames,full_disk,hostile_paths,inspect,predict,predict_watch,processes}.test.ts",
-  "test/cli/{report,resume,serve_process,strange_classes,submission,texts}.test.ts",
+  "test/cli/{feedback,report,resume,serve_process,strange_classes,submission,texts,tiles}.test.ts",
   "test/{playground,site,torture}/**",
   "test/{examples,package}.test.ts",
   "test/docs/{commands,programs}.test.ts",
   "test/backbones/{efficientnet,resnet}.test.ts",
   "test/detection/{marked_cells,memory_estimate,region_training,training}.test.ts",
-  "test/methods/contract.test.ts",
+  "test/methods/{continuation,contract}.test.ts",
   "test/node/{genuine_weights,release}.test.ts",
   "test/onnx/{encode_onnx,magnetic_tile,python}.test.ts",
 ];
