@@ -225,6 +225,9 @@ describe("from photographs to verdicts", () => {
       },
     ]);
     expect(stderr).toContain("skipped 1 of 3 images");
+    expect(stderr).toMatch(
+      /the model knows 2 classes: without --class, .+ the highest threshold, (plate|weave)'s [\d.]+, .+ may be missed; --class (plate|weave) judges by that/,
+    );
     const known = await bigrid(["predict", at("run"), good, "--out", at("heat"), "--json", "--class", "weave"]);
     const { classes } = (
       JSON.parse(decodeSafetensors(await readFile(at("run", "model.safetensors")), "model").metadata["config"]!) as {
@@ -232,6 +235,7 @@ describe("from photographs to verdicts", () => {
       }
     ).calibration;
     expect(JSON.parse(known.stdout)).toMatchObject({ threshold: classes["weave"]!.threshold });
+    expect(known.stderr).not.toContain("--class");
     const unknown = await bigrid(["predict", at("run"), good, "--out", at("heat"), "--class", "wave"]);
     expect(unknown.stderr).toContain("the model knows no class wave, only plate, weave");
   });

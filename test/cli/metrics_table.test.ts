@@ -7,7 +7,7 @@ import { NOT_CALIBRATED } from "../../src/detection/calibration.ts";
 const calibration = { ...NOT_CALIBRATED, falseReject: 0.01, threshold: 8, typical: 2, pixelThreshold: 9 };
 
 /** The lines about verdicts on images of these scores. */
-function verdicts(defective: readonly number[], good: readonly number[]): string[] {
+function verdicts(defective: readonly number[], good: readonly number[], calibrated = calibration): string[] {
   const images = [...defective, ...good].map((score, i) => ({
     item: { path: `${i}.png`, defective: i < defective.length, kind: "", masks: [] },
     score,
@@ -21,7 +21,7 @@ function verdicts(defective: readonly number[], good: readonly number[]): string
     intervals: null,
     seconds: 0,
   } as unknown as EvaluatedRun;
-  return metricsTable(run, calibration)
+  return metricsTable(run, calibrated)
     .split("\n")
     .filter((line) => line.startsWith("part: "));
 }
@@ -37,6 +37,15 @@ test("a table says what the model's own threshold does, and which one would have
     )!;
   expect(Number(share)).toBeGreaterThan(0.1);
   expect(Number(share)).toBeLessThan(0.5);
+});
+
+test("of several classes, the flags name the class whose thresholds they move", () => {
+  const { threshold, typical, pixelThreshold } = calibration;
+  const part = { threshold, typical, pixelThreshold };
+  const classes = { part, other: { ...part, threshold: 16 } };
+  const [own, best] = verdicts([20, 6, 5, 1], [2, 3, 4], { ...calibration, threshold: 16, classes });
+  expect(own).toContain("catches 1 of 4 defective images");
+  expect(best).toMatch(/^part: with predict --class part --threshold 0\.\d+, .+ catches 3 of 4 defective images/);
 });
 
 test("where the own threshold is the best, or there is nothing to tell apart, no other is named", () => {

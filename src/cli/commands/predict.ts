@@ -54,6 +54,7 @@ export function addPredict(program: Command): void {
       loadDetector(await openDevice(), run, { weights: flags.weights, half: flags.half ?? false, sha256 });
     const detector = await open();
     remarkOnRegion(run, detector.config.regions, region);
+    if (flags.class === undefined) remarkOnClasses(detector.config.calibration);
     const kept = new KeptDetector(detector, open, flags.batch, flags.autoBatch ?? false, say);
     const options = inspectionOptions(detector, flags, outputs, region);
     const counted = async (): Promise<Counts> => {
@@ -141,6 +142,19 @@ async function hashSettings(
     list: images && { images: images.length, sha256: createHash("sha256").update(images.join("\0")).digest("hex") },
     watch: watch ?? null,
   };
+}
+
+/** Says which threshold judges images of unknown class, where another class's is lower. */
+function remarkOnClasses({ classes }: Calibration): void {
+  const sorted = Object.entries(classes).sort(([, a], [, b]) => a.threshold - b.threshold);
+  const [lowest, highest] = [sorted[0], sorted.at(-1)];
+  if (!lowest || !highest || lowest[1].threshold === highest[1].threshold) return;
+  const [low, high] = [lowest, highest].map(
+    ([name, { threshold }]) => [nameShown(name), threshold.toPrecision(4)] as const,
+  ) as [readonly [string, string], readonly [string, string]];
+  say(
+    `the model knows ${sorted.length} classes: without --class, all images are judged by the highest threshold, ${high[0]}'s ${high[1]}, and defects of ${low[0]}, which has ${low[1]}, may be missed; --class ${low[0]} judges by that`,
+  );
 }
 
 /** The scores of the class that was named, or of all. @throws InputError for a class that the model does not know */

@@ -1,13 +1,7 @@
 import type { Interval } from "../../metrics/bootstrap.ts";
 import { METRIC_TITLES, METRICS, type MetricName } from "../../metrics/metrics.ts";
 import { rank, youden } from "../../metrics/ranking.ts";
-import {
-  calibratedScore,
-  goodScoresOf,
-  thresholdsAt,
-  type Calibration,
-  type GoodScores,
-} from "../../detection/calibration.ts";
+import { calibratedScore, goodScoresOf, thresholdsAt, type Calibration } from "../../detection/calibration.ts";
 import type { EvaluatedRun, EvaluatedImage } from "./evaluated.ts";
 import { nameShown } from "../../io/printable.ts";
 
@@ -35,8 +29,7 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
   lines.push(
     "image: telling defective images from good ones; pixel: finding where the defect is; 100 is perfect, an AUROC of 50 is chance",
   );
-  for (const { data, images } of classes)
-    lines.push(...verdictsOf(nameShown(data.name), images, goodScoresOf(calibration, data.name)));
+  for (const { data, images } of classes) lines.push(...verdictsOf(data.name, images, calibration));
   for (const { data, gap } of classes) if (gap) lines.push(`${nameShown(data.name)}: ${gap}`);
   for (const { data, pixels, errors } of classes) {
     const most = Math.max(...Object.values(errors).map((error) => error ?? 0));
@@ -49,16 +42,18 @@ export function metricsTable({ classes, mean, intervals }: EvaluatedRun, calibra
 }
 
 /** Counts the model's verdicts, at its own threshold and at the best one for these images. */
-function verdictsOf(name: string, images: readonly EvaluatedImage[], calibration: GoodScores): string[] {
-  const [defective, good] = [true, false].map((kind) => images.filter(({ item }) => item.defective === kind)) as [
+function verdictsOf(className: string, images: readonly EvaluatedImage[], calibration: Calibration): string[] {
+  const [name, good] = [nameShown(className), goodScoresOf(calibration, className)];
+  const ofClass = Object.keys(calibration.classes).length > 1 && Object.hasOwn(calibration.classes, className);
+  const [defects, goodOnes] = [true, false].map((kind) => images.filter(({ item }) => item.defective === kind)) as [
     EvaluatedImage[],
     EvaluatedImage[],
   ];
   const at = (threshold: number): string => {
     const above = (some: readonly EvaluatedImage[]): number => some.filter(({ score }) => score > threshold).length;
-    return `catches ${above(defective)} of ${defective.length} defective images, and rejects ${above(good)} of ${good.length} good ones`;
+    return `catches ${above(defects)} of ${defects.length} defective images, and rejects ${above(goodOnes)} of ${goodOnes.length} good ones`;
   };
-  const own = at(calibration.threshold);
+  const own = at(good.threshold);
   const lines = [`${name}: at its own threshold the model ${own}`];
   const best = youden(
     rank(
@@ -67,12 +62,13 @@ function verdictsOf(name: string, images: readonly EvaluatedImage[], calibration
     ),
   );
   // Rounded down: below the score that is to be caught.
-  const share = best ? Math.min(Math.floor(1000 * calibratedScore(best.threshold, calibration)), 999) / 1000 : 0;
+  const share = best ? Math.min(Math.floor(1000 * calibratedScore(best.threshold, good)), 999) / 1000 : 0;
   if (share === 0) return lines;
-  const there = at(thresholdsAt(calibration, share).threshold);
+  const there = at(thresholdsAt(good, share).threshold);
+  const flags = `${ofClass ? `--class ${name} ` : ""}--threshold ${share}`;
   return there === own
     ? lines
-    : [...lines, `${name}: with predict --threshold ${share}, the best balance of both for these images, it ${there}`];
+    : [...lines, `${name}: with predict ${flags}, the best balance of both for these images, it ${there}`];
 }
 
 const percent = (fraction: number | null): string => (fraction === null ? "-" : (100 * fraction).toFixed(1));

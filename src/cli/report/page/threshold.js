@@ -55,7 +55,7 @@ function drawThreshold() {
   byId("threshold-words").textContent = words;
   byId("threshold-origin").textContent = own
     ? "the model's own"
-    : `the model's own is ${scoreText(data.threshold)}; predict --threshold ${scoreText(state.threshold)} uses this one`;
+    : `the model's own is ${scoreText(data.threshold)}; predict ${severalClasses ? "--class NAME " : ""}--threshold ${scoreText(state.threshold)} uses this one`;
   byId("threshold-reset").hidden = own;
   range.value = state.threshold;
   range.setAttribute("aria-valuetext", `${scoreText(state.threshold)}: ${words}`);
