@@ -147,13 +147,12 @@ async function hashSettings(
 /** Says which threshold judges images of unknown class, where another class's is lower. */
 function remarkOnClasses({ classes }: Calibration): void {
   const sorted = Object.entries(classes).sort(([, a], [, b]) => a.threshold - b.threshold);
-  const [lowest, highest] = [sorted[0], sorted.at(-1)];
-  if (!lowest || !highest || lowest[1].threshold === highest[1].threshold) return;
-  const [low, high] = [lowest, highest].map(
-    ([name, { threshold }]) => [nameShown(name), threshold.toPrecision(4)] as const,
-  ) as [readonly [string, string], readonly [string, string]];
+  if (sorted.length < 2) return;
+  const [[low, { threshold: least }], [high, { threshold: most }]] = [sorted[0]!, sorted.at(-1)!];
+  if (least === most) return;
+  const [strict, missed] = [nameShown(high), nameShown(low)];
   say(
-    `the model knows ${sorted.length} classes: without --class, all images are judged by the highest threshold, ${high[0]}'s ${high[1]}, and defects of ${low[0]}, which has ${low[1]}, may be missed; --class ${low[0]} judges by that`,
+    `the model knows ${sorted.length} classes: without --class, all images are judged by the highest threshold, ${strict}'s ${most.toPrecision(4)}, and defects of ${missed}, which has ${least.toPrecision(4)}, may be missed; --class ${missed} judges by that`,
   );
 }
 

@@ -47,7 +47,8 @@ const TRAINING = "Training:";
 const OF_MODEL = ["method", "backbone", "stages", "inputSize", "resize", "tile", "overlap"];
 const headingOf = (option: string): string =>
   option === "dropSuspects" ? DATA : OF_MODEL.includes(option) ? MODEL : TRAINING;
-const IN_LONG_HELP: readonly string[] = ["stages", "overlap"]; // where a method is named, so that the short help fits a screen
+// in help alone where a method is named, so that the short help fits a screen
+const IN_LONG_HELP: readonly string[] = ["stages", "overlap"];
 
 const SETS_METHOD = "method=";
 
