@@ -64,7 +64,7 @@ export function addCompare(program: Command): void {
     .optionsGroup("Output:")
     .addOption(new Option("--out <dir>", `folder for ${PAGE}, ${DATA} and the models`).makeOptionMandatory())
     .option("--resamples <n>", "of the test images, for the intervals (0: none)", wholeNumber(0), 1000)
-    .option("--json", `print ${DATA} ("bigrid docs compare") instead of a table`)
+    .option("--json", `print ${DATA} instead of a table`)
     .addHelpText("after", "\nEach result is kept as it comes: after an interruption the same command goes on.")
     .action(async (root: string, { json, out, roi, ignore, format, strict = false, ...flags }: CompareFlags) => {
       const region = await readRegion({ roi, ignore });
