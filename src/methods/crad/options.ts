@@ -5,12 +5,7 @@ const { decoder, recompute, blocks, localGrid, globalGrid, gridChannels, headWid
 
 /** The options of CRAD. */
 export const CRAD_OPTIONS = {
-  decoder: {
-    ...decoder,
-    default: ({ pretrained }) => (pretrained ? "mobile" : "tiny"),
-    defaultText: "mobile, as published; tiny for the embedded backbone",
-    help: "size of the model; compact suits pretrained networks on software adapters, at a tenth of the time of mobile",
-  },
+  decoder,
   epochs: { kind: "whole", length: true, least: 0, default: 50, brief: 1, frequent: true, help: "epochs of training" },
   leastSteps: {
     kind: "whole",

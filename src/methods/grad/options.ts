@@ -22,6 +22,8 @@ const PUBLISHED = {
   leastNormal: 500,
   enoughHits: 0.99,
 };
+/** The normal grid alone. */
+const NORMAL = { ...PUBLISHED, batch: 4, initialWeights: "byInputs", epochsNormal: 25, leastNormal: 400 };
 const JOINED = {
   ...PUBLISHED,
   heads: "separate",
@@ -49,15 +51,17 @@ const NEAREST = {
 type Form = Readonly<Record<keyof typeof PUBLISHED, string | number | boolean>>;
 const FORMS: Readonly<Record<string, Form>> = { published: PUBLISHED, joined: JOINED, nearest: NEAREST };
 
-/** The default of an option that `form` decides. */
+/** The default of an option that `branches` and `form` decide. */
 const byForm =
   (name: keyof Form) =>
-  ({ values: { branches, form } }: OptionContext): Form[keyof Form] =>
-    (branches === "both" ? FORMS[String(form)]! : PUBLISHED)[name];
+  ({ values: { branches, form } }: OptionContext): Form[keyof Form] => {
+    if (branches === "both") return FORMS[String(form)]![name];
+    return (branches === "normal" ? NORMAL : PUBLISHED)[name];
+  };
 
 /**
  * Options of GRAD: the choices that the paper and its variants leave open, and the length and material of training.
- * With both branches, `form` sets the defaults of other options.
+ * With both branches, `form` sets the defaults of other options; with one, `branches` does.
  */
 export const GRAD_OPTIONS = {
   decoder: GRID_OPTIONS.decoder,
@@ -90,7 +94,7 @@ export const GRAD_OPTIONS = {
     length: true,
     least: 0,
     default: byForm("epochsNormal"),
-    defaultText: "25 for form nearest, else 50",
+    defaultText: "25 for form nearest and the normal grid alone, else 50",
     brief: 1,
     frequent: true,
     help: "epochs of stage 2, which trains the reconstruction of good features",
@@ -118,7 +122,7 @@ export const GRAD_OPTIONS = {
     least: 1,
     brief: BRIEF_STEPS,
     default: byForm("leastNormal"),
-    defaultText: "400 for form nearest, else 500",
+    defaultText: "400 for form nearest and the normal grid alone, else 500",
     frequent: true,
     help: "minimum number of steps of stage 2",
   },
@@ -144,7 +148,7 @@ export const GRAD_OPTIONS = {
     least: 1,
     frequent: true,
     default: (context) => (isSmall(context) ? byForm("batch")(context) : 16),
-    defaultText: "16; with decoders tiny and compact 4 for form nearest, else 8",
+    defaultText: "16; with decoders tiny and compact 4 for form nearest and the normal grid alone, else 8",
     help: "images a step",
   },
   anomalyShare: {
@@ -158,7 +162,7 @@ export const GRAD_OPTIONS = {
     kind: "choice",
     choices: ["small", "byInputs"],
     default: byForm("initialWeights"),
-    defaultText: "byInputs for form nearest, else small",
+    defaultText: "byInputs for form nearest and the normal grid alone, else small",
     help: "spread of the initial weights of heads and decoders: 0.01, as published, or by a layer's number of inputs, from which a few hundred steps learn more",
   },
   half: {

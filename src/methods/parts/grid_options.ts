@@ -2,16 +2,19 @@ import type { OptionContext, OptionTable } from "../../runtime/option_table.ts";
 import { DECODERS } from "./decoders.ts";
 
 const BLOCKS: Readonly<Record<string, number>> = { tiny: 1, compact: 2, mobile: 11, basic: 9 };
-const COMPACT = { gridChannels: 96, headWidth: 64 };
+const NARROW: Readonly<Record<string, { readonly gridChannels: number; readonly headWidth: number }>> = {
+  tiny: { gridChannels: 48, headWidth: 64 },
+  compact: { gridChannels: 96, headWidth: 64 },
+};
 
 /** True for decoders that are narrower than their queries. */
 export const isSmall = ({ values: { decoder } }: OptionContext): boolean => decoder === "tiny" || decoder === "compact";
 
-/** The default of an option that is narrower in decoder compact. */
+/** The default of an option that is narrower than a pretrained network's features with decoders tiny and compact. */
 const byWidth =
-  (name: keyof typeof COMPACT) =>
-  ({ values: { decoder } }: OptionContext): number =>
-    decoder === "compact" ? COMPACT[name] : 0;
+  (name: "gridChannels" | "headWidth") =>
+  ({ values: { decoder }, pretrained }: OptionContext): number =>
+    (pretrained && NARROW[String(decoder)]?.[name]) || 0;
 
 /** The options of a memory of grids; `decoder` comes before the others. */
 export const GRID_OPTIONS = {
@@ -19,8 +22,7 @@ export const GRID_OPTIONS = {
     kind: "choice",
     choices: DECODERS,
     frequent: true,
-    default: ({ pretrained }) => (pretrained ? "compact" : "tiny"),
-    defaultText: "compact; tiny for the embedded backbone",
+    default: "tiny",
     help: "size of the model",
   },
   recompute: {
@@ -58,7 +60,7 @@ export const GRID_OPTIONS = {
     least: 0,
     most: 1 << 14,
     default: byWidth("gridChannels"),
-    defaultText: "96 for compact, else 0",
+    defaultText: "with a pretrained network 48 for tiny and 96 for compact, else 0",
     help: "channels of the grids; 0: as many as the features have",
   },
   headWidth: {
@@ -66,7 +68,7 @@ export const GRID_OPTIONS = {
     least: 0,
     most: 1 << 14,
     default: byWidth("headWidth"),
-    defaultText: "64 for compact, else 0",
+    defaultText: "with a pretrained network 64 for tiny and compact, else 0",
     help: "hidden channels of the heads; 0: as many as the features have",
   },
 } as const satisfies OptionTable;
