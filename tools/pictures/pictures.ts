@@ -16,6 +16,7 @@ import { pipeline } from "./pipeline.ts";
 import { region } from "./region.ts";
 import { results } from "./results.ts";
 import { training } from "./training.ts";
+import { work } from "./work.ts";
 
 /** Makers of all pictures of docs/pictures, by their files' names without the ending. */
 export const PICTURES: Readonly<Record<string, () => string | Promise<string>>> = {
@@ -27,6 +28,7 @@ export const PICTURES: Readonly<Record<string, () => string | Promise<string>>> 
   capture,
   region,
   results,
+  work,
   datasets,
   dataset_lists: datasetLists,
   contract,

@@ -24,6 +24,7 @@ const MODEL_OPTIONS = [
   "hingeHead",
   "abnormalTask",
   "rows",
+  "weighing",
   "hinge",
   "pairs",
   "pairCount",

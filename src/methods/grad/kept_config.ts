@@ -6,7 +6,7 @@ import { FIELDS, requireValid, type GradConfig } from "./config.ts";
 import { readJoins, type HingeJoins } from "./hinges.ts";
 
 /** Fields that files of earlier builds lack, as they were before there was a choice. */
-const EARLIER = { gridChannels: 0, headWidth: 0, abnormalTask: "detect", rows: 0 } as const;
+const EARLIER = { gridChannels: 0, headWidth: 0, abnormalTask: "detect", rows: 0, weighing: "strong" } as const;
 
 /** Configuration kept in the model file: the model's, and how its hinges join map and score. */
 export type KeptConfig = GradConfig & { readonly joins: HingeJoins };

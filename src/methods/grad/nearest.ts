@@ -16,9 +16,9 @@ export const surroundings = (features: Tensor): Tensor =>
 
 /**
  * Distances K to the nearest good cells, weighed by the grids: in the map by how little the 3 x 3 cells around a cell are
- * like their reconstructions, u^1.5 K, with u the mean of 1 - s there and s the similarity of GRAD's refinement; in the
- * map of which the image's score is made by the refined error (1 - s) |r - a|, n^(1/4) K, with n its mean there. Of two
- * grids the geometric mean counts.
+ * like their reconstructions, u^1.5 K or, by the option `weighing`, u^0.5 K, with u the mean of 1 - s there and s the
+ * similarity of GRAD's refinement; in the map of which the image's score is made by the refined error (1 - s) |r - a|,
+ * n^(1/4) K, with n its mean there. Of two grids the geometric mean counts.
  * @param distances `[N, H, W]`
  */
 export function weighedDistances(model: Grad, features: Tensor, distances: Tensor): CellScores {
@@ -31,8 +31,9 @@ export function weighedDistances(model: Grad, features: Tensor, distances: Tenso
   });
   const refined = around(geometricMean(seen.map(({ refined }) => refined)));
   const unlike = around(geometricMean(seen.map(({ unlike }) => unlike)));
+  const weak = root(unlike);
   return {
-    map: multiply(multiply(unlike, root(unlike)), distances),
+    map: multiply(model.config.weighing === "strong" ? multiply(unlike, weak) : weak, distances),
     image: multiply(root(root(refined)), distances),
   };
 }

@@ -219,6 +219,13 @@ export const GRAD_OPTIONS = {
     defaultText: "4096 for form nearest, else 0",
     help: "good cells (3 x 3 means) kept for distances, at most half of all; 0: none",
   },
+  weighing: {
+    kind: "choice",
+    choices: ["weak", "strong"],
+    default: ({ pretrained }) => (pretrained ? "strong" : "weak"),
+    defaultText: "strong; weak for the embedded backbone",
+    help: "how much the grids weigh the distances to rows in the map: by u^0.5 (weak) or u^1.5 (strong)",
+  },
   hinge: {
     kind: "number",
     usual: USUAL,

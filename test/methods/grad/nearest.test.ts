@@ -69,10 +69,11 @@ function neighboursOf(cell: number): readonly number[] {
   return found;
 }
 
-test.each<readonly [string, GradOptions]>([
-  ["both grids", {}],
-  ["the normal grid alone, with rows", { branches: "normal" }],
-])("map and image of %s", async (_what, options) => {
+test.each<readonly [string, GradOptions, number]>([
+  ["both grids, weak", {}, 0.5],
+  ["both grids, strong", { weighing: "strong" }, 1.5],
+  ["the normal grid alone, with rows", { branches: "normal", weighing: "strong" }, 1.5],
+])("map and image of %s", async (_what, options, power) => {
   const { model } = await fitted(options);
   const config = model.config as unknown as ReturnType<typeof gradConfig>;
   const kept = new Map<string, { readonly shape: readonly number[]; readonly data: Float32Array }>();
@@ -106,7 +107,7 @@ test.each<readonly [string, GradOptions]>([
     const distance = Math.sqrt(Math.min(...squared));
     const near = neighboursOf(cell).map((neighbour) => weights[neighbour]!);
     const [unlike, refined] = [0, 1].map((i) => near.reduce((total, each) => total + each[i]!, 0) / near.length);
-    expect(maps[cell]! / (unlike! ** 1.5 * distance)).toBeCloseTo(1, 3);
+    expect(maps[cell]! / (unlike! ** power * distance)).toBeCloseTo(1, 3);
     expect(cells[cell]! / (refined! ** 0.25 * distance)).toBeCloseTo(1, 3);
   }
   model.weights.release();

@@ -124,7 +124,7 @@ test("forms are defaults where there are both branches", () => {
     expect(gradConfig(MAP, { branches })).toMatchObject(published);
 });
 
-const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor", "rows"]; // change no training: hinges.test.ts, nearest.test.ts
+const OF_SCORES = ["hingeWeight", "hingeFloor", "residualFloor", "rows", "weighing"]; // change no training: hinges.test.ts, nearest.test.ts
 
 describe("an option changes what is trained, and its model is read again to the same bits:", () => {
   test("each is looked at", () => {
