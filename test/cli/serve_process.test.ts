@@ -57,6 +57,19 @@ describe("answers", () => {
       expect(answer).toBe(await predicted(["--threshold", threshold], all));
       expect(answer).not.toBe(plain);
     }
+    const any = await post(url, "", all);
+    for (const words of [
+      ["--class", "bolt"],
+      ["--class", "nut", "--threshold", "0.3"],
+    ]) {
+      const query = words
+        .join(" ")
+        .replaceAll(/ ?--(\w+) /g, "&$1=")
+        .replace("&", "?");
+      const answer = await post(url, query, all);
+      expect(answer, query).toBe(await predicted(words, all));
+      expect(answer, query).not.toBe(any);
+    }
     const { images } = JSON.parse(plain) as { images: { defects: object[] }[] };
     expect(images.some(({ defects }) => defects.length > 0)).toBe(true);
     await predicted(["--heat", at("heat")], NAMES);
