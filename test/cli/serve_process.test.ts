@@ -97,7 +97,10 @@ describe("the end", () => {
     const answers = Array.from({ length: 8 }, () => post(url, "", NAMES));
     for (;;) {
       const metrics = await (await fetch(`${url}metrics`)).text();
-      if (Number(/^bigrid_queue_length (\d+)$/m.exec(metrics)![1]) > 8) break;
+      const [waiting, begun] = ["queue_length", "batch_images_count"].map((name) =>
+        Number(new RegExp(`^bigrid_${name} (\\d+)$`, "m").exec(metrics)![1]),
+      );
+      if (waiting! + begun! === 8 * NAMES.length) break; // all requests are taken
     }
     child.kill(signal);
     for (const answer of answers) expect((JSON.parse(await answer) as { images: object[] }).images).toHaveLength(3);

@@ -17,6 +17,7 @@ export interface ImageTask {
   readonly bytes: Uint8Array;
   /** By its header; 0 if that cannot be read. */
   readonly pixels: number;
+  /** Scores and thresholds of its verdict. */
   readonly limits: VerdictLimits;
   /** True for a heat map, as base64 of a PNG in the place of its path. */
   readonly heat: boolean;

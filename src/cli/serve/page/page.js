@@ -40,9 +40,8 @@
   /** Offers the classes of the chosen model, where it has several. */
   function listClasses() {
     const { classes } = models.find(({ name }) => name === model.value) ?? { classes: [] };
-    const any = element("option", "any: highest threshold");
-    any.value = "";
-    className.replaceChildren(any, ...classes.map((name) => element("option", name)));
+    const any = new Option("any: highest threshold", "");
+    className.replaceChildren(any, ...classes.map((name) => new Option(name, name))); // the value keeps all spaces
     byId("class-field").hidden = classes.length < 2;
   }
 
