@@ -78,6 +78,7 @@ export type {
   Inspection,
   InspectionFailure,
   InspectOptions,
+  TileProgress,
   TiledFeatures,
 } from "./detection/inspection.ts";
 export {

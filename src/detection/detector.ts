@@ -11,6 +11,7 @@ import { InputError, OptionError } from "../runtime/errors.ts";
 import type { Placement, Size } from "../io/placement.ts";
 import { sameShape, type Tensor } from "../tensor/tensor.ts";
 import { stageNames } from "./assembly.ts";
+import { BatchScorer } from "./batch_scorer.ts";
 import { calibratedScore, describeSpread, type Calibration } from "./calibration.ts";
 import { FeatureExtractor, FeatureMaker, type Preprocessing } from "./features.ts";
 import { ImageScorer } from "./image_scorer.ts";
@@ -75,6 +76,7 @@ export class Detector {
   #config: DetectorConfig;
   readonly #features: FeatureExtractor;
   readonly #model: Model;
+  readonly #batches: BatchScorer;
   readonly #scorer: ImageScorer;
 
   private constructor(features: FeatureExtractor, model: Model, config: DetectorConfig) {
@@ -82,7 +84,8 @@ export class Detector {
     this.#model = model;
     model.weights.freeze();
     this.#config = config;
-    this.#scorer = new ImageScorer(features, model, config);
+    this.#batches = new BatchScorer(features, model, config);
+    this.#scorer = new ImageScorer(this.#batches, config);
   }
 
   /**
@@ -197,7 +200,7 @@ export class Detector {
 
   /** Gives everything's storage back. */
   release(): void {
-    this.#scorer.release();
+    this.#batches.release();
     this.#features.release();
     this.#model.weights.release();
   }
@@ -274,7 +277,7 @@ export class Detector {
    * @param options `regions`: true if images have regions of interest
    */
   prepare(images: number, { regions = false }: { readonly regions?: boolean } = {}): Promise<void> {
-    return this.#scorer.prepare(images, regions);
+    return this.#batches.prepare(images, { regions });
   }
 
   /**
@@ -282,7 +285,7 @@ export class Detector {
    * @param images `[N, size, size, 3]`, as `preprocessing` says
    */
   score(images: Tensor): ImageScores {
-    return this.#scorer.score(images);
+    return this.#batches.score(images);
   }
 
   #inspectionOf(read: ScoresOrProblem, photograph: Size): FeatureInspection | InspectionFailure {

@@ -20,12 +20,23 @@ export interface ImageRegion {
   readonly region?: PictureRegion | null;
 }
 
+/** Progress of an inspection by tiles. */
+export interface TileProgress {
+  /** Index of the image among those that are inspected. */
+  readonly image: number;
+  /** The number of its tiles that have been scored, and of all that are. */
+  readonly done: number;
+  readonly total: number;
+}
+
 /** Options of an inspection. */
 export interface InspectOptions {
   /**
    * Images that are scored at a time; of a detector with tiles, tiles of an image. Default: all images, or 8 tiles.
    */
   readonly batch?: number;
+  /** Called after each batch of tiles; never by a detector without tiles. */
+  readonly onProgress?: (progress: TileProgress) => void;
 }
 
 /** Features of a photograph's tiles. */

@@ -51,6 +51,7 @@ class PhotographScores {
  * model's cells, the largest score of a tile.
  * @param batch tiles that are scored at a time
  * @param score scores some of the tiles; while it reads what it has found, it is called for the next
+ * @param onTiles called with the number of tiles that have been scored, after each batch
  * @returns the scores, or the first problem of a tile
  */
 export async function scorePhotograph(
@@ -59,6 +60,7 @@ export async function scorePhotograph(
   scoring: Scoring,
   batch: number,
   score: (tiles: readonly Tile[], first: number) => Promise<readonly ScoresOrProblem[]>,
+  onTiles: (done: number) => void = () => undefined,
 ): Promise<ScoresOrProblem> {
   const whole = new PhotographScores(cut, input, scoring);
   /** Adds the tiles from `first` on; returns the first problem. */
@@ -67,6 +69,7 @@ export async function scorePhotograph(
       if ("problem" in read) return read;
       whole.add(cut.tiles[first + i]!, read);
     }
+    onTiles(first + reads.length);
     return null;
   };
   let before: Promise<readonly ScoresOrProblem[]> | null = null;

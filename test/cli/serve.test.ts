@@ -178,6 +178,26 @@ describe("an inspection", () => {
     expect(await verdictAt(1 - 1e-9)).toBe("good");
   });
 
+  test("judges by the class that is named, whatever else is in the batch", async () => {
+    const { url } = await serve();
+    const { bolt, nut } = part.config.calibration.classes as Readonly<Record<string, { threshold: number }>>;
+    const answers = ["?class=bolt", "?class=nut", "?class=bolt&threshold=0.7", ""].map(async (query) => {
+      const { threshold, images } = (await (await post(url, PNG, query)).json()) as Inspections & { threshold: number };
+      return { threshold, score: images[0]!.score };
+    });
+    const [ofBolt, ofNut, higher, ofAny] = await Promise.all(answers);
+    expect([ofBolt!.threshold, ofNut!.threshold]).toEqual([bolt!.threshold, nut!.threshold]);
+    expect(bolt!.threshold).toBeLessThan(nut!.threshold);
+    expect(higher!.threshold).toBeGreaterThan(bolt!.threshold);
+    expect(ofAny!.threshold).toBe(part.config.calibration.threshold);
+    expect(new Set([ofBolt, ofNut, higher, ofAny].map((one) => one!.score)).size).toBe(1);
+    const { models } = (await (await fetch(`${url}v1/models`)).json()) as { models: { classes: string[] }[] };
+    expect(models.map(({ classes }) => classes)).toEqual([
+      ["bolt", "nut"],
+      ["bolt", "nut"],
+    ]);
+  });
+
   test("takes what waits in batches of one model, and gives each client its own result", async () => {
     const { url, service } = await serve({ queue: 40 });
     const pictures = await Promise.all(Array.from({ length: 6 }, (_, i) => pngOf(64, i + 10)));
@@ -212,7 +232,15 @@ describe("an inspection", () => {
     ["too many pixels", LARGE, "", 413, `cannot read image: it has more than ${LIMITS.pixels} pixels`],
     ["too many bytes", new Uint8Array(200_001), "", 413, "the body has more than 200000 bytes, which is the limit"],
     ["an unknown model", PNG, "?model=..%2Fpart", 404, "no model ../part is served, only part, other"],
-    ["an unknown parameter", PNG, "?modle=part", 400, "the parameter modle is unknown, only model, heat, threshold"],
+    [
+      "an unknown parameter",
+      PNG,
+      "?modle=part",
+      400,
+      "the parameter modle is unknown, only model, class, heat, threshold",
+    ],
+    ["an unknown class", PNG, "?class=screw", 400, "the model knows no class screw, only bolt, nut"],
+    ["a class without a name", PNG, "?class=", 400, "the model knows no class (empty), only bolt, nut"],
     ["a parameter twice", PNG, "?heat=png&heat=none", 400, "the parameter heat is there twice"],
     ["a kind of heat map that is none", PNG, "?heat=jpeg", 400, "heat is png or none, not jpeg"],
     ["a threshold that is none", PNG, "?threshold=2", 400, "threshold is a number above 0 and below 1, not 2"],

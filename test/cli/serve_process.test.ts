@@ -57,6 +57,19 @@ describe("answers", () => {
       expect(answer).toBe(await predicted(["--threshold", threshold], all));
       expect(answer).not.toBe(plain);
     }
+    const any = await post(url, "", all);
+    for (const words of [
+      ["--class", "bolt"],
+      ["--class", "nut", "--threshold", "0.3"],
+    ]) {
+      const query = words
+        .join(" ")
+        .replaceAll(/ ?--(\w+) /g, "&$1=")
+        .replace("&", "?");
+      const answer = await post(url, query, all);
+      expect(answer, query).toBe(await predicted(words, all));
+      expect(answer, query).not.toBe(any);
+    }
     const { images } = JSON.parse(plain) as { images: { defects: object[] }[] };
     expect(images.some(({ defects }) => defects.length > 0)).toBe(true);
     await predicted(["--heat", at("heat")], NAMES);
@@ -84,7 +97,10 @@ describe("the end", () => {
     const answers = Array.from({ length: 8 }, () => post(url, "", NAMES));
     for (;;) {
       const metrics = await (await fetch(`${url}metrics`)).text();
-      if (Number(/^bigrid_queue_length (\d+)$/m.exec(metrics)![1]) > 8) break;
+      const [waiting, begun] = ["queue_length", "batch_images_count"].map((name) =>
+        Number(new RegExp(`^bigrid_${name} (\\d+)$`, "m").exec(metrics)![1]),
+      );
+      if (waiting! + begun! === 8 * NAMES.length) break; // all requests are taken
     }
     child.kill(signal);
     for (const answer of answers) expect((JSON.parse(await answer) as { images: object[] }).images).toHaveLength(3);

@@ -1,13 +1,14 @@
 import { createHash } from "node:crypto";
 import type { Command } from "commander";
 import { isUndecodable, undecodableWords } from "../../data/tree.ts";
-import { namesShown, nameShown } from "../../io/printable.ts";
-import { goodScoresOf, thresholdsAt, type Calibration, type GoodScores } from "../../detection/calibration.ts";
+import { nameShown } from "../../io/printable.ts";
+import { thresholdsAt, type Calibration } from "../../detection/calibration.ts";
 import type { Detector } from "../../detection/detector.ts";
 import { hashFile } from "../../node/files/hash.ts";
 import { listFolder } from "../../node/files/folder_listing.ts";
 import { loadDetector, modelPath } from "../../node/detector_file.ts";
 import { openDevice } from "../../node/device.ts";
+import { namedScores } from "../predict/class_scores.ts";
 import { liesIn, listImages } from "../predict/image_list.ts";
 import { isList, readList } from "../predict/name_list.ts";
 import { InputError } from "../../runtime/errors.ts";
@@ -154,12 +155,4 @@ function remarkOnClasses({ classes }: Calibration): void {
   say(
     `the model knows ${sorted.length} classes: without --class, all images are judged by the highest threshold, ${strict}'s ${most.toPrecision(4)}, and defects of ${missed}, which has ${least.toPrecision(4)}, may be missed; --class ${missed} judges by that`,
   );
-}
-
-/** The scores of the class that was named, or of all. @throws InputError for a class that the model does not know */
-function namedScores(calibration: Calibration, className: string | undefined): GoodScores {
-  if (className === undefined) return calibration;
-  const known = Object.keys(calibration.classes);
-  if (known.includes(className)) return goodScoresOf(calibration, className);
-  throw new InputError(`the model knows no class ${nameShown(className)}, only ${namesShown(known)}`);
 }

@@ -1,3 +1,4 @@
+import type { TileProgress } from "../../detection/inspection.ts";
 import { narrowRange } from "../../data/sample_range.ts";
 import { Arrivals, identityOfArrival } from "./arrivals.ts";
 import { commonFolder, liesIn } from "./image_list.ts";
@@ -50,8 +51,11 @@ export async function predictList(
   const highs: number[] = [];
   const began = performance.now();
   const rate = (): number => (record.done - (share.length - left.length)) / ((performance.now() - began) / 1000);
+  const onProgress = ({ done, total }: TileProgress): void => {
+    if (done < total) bar.updatePartly(record.done, done / total, `| tile ${done} of ${total}`);
+  };
   try {
-    for await (const batch of inspectImages(kept, left, options)) {
+    for await (const batch of inspectImages(kept, left, { ...options, onProgress })) {
       reportSkipped(batch, strict);
       await record.append(batch.map(({ result }) => ({ result })));
       highs.push(...batch.flatMap(({ sampleHigh }) => sampleHigh ?? []));

@@ -1,9 +1,12 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { thresholdsAt } from "../../detection/calibration.ts";
+import { thresholdsAt, type GoodScores } from "../../detection/calibration.ts";
 import { namesShown, nameShown } from "../../io/printable.ts";
 import { pictureHeader } from "../../io/picture_header.ts";
 import type { ByteBudget } from "../../node/files/byte_budget.ts";
+import type { VerdictLimits } from "../../node/inspection/judged.ts";
+import { InputError } from "../../runtime/errors.ts";
 import { fractionOf } from "../flags/numbers.ts";
+import { namedScores } from "../predict/class_scores.ts";
 import { jsonOf } from "../predict/results.ts";
 import type { Answer } from "./answers.ts";
 import { busy, readImages } from "./body.ts";
@@ -29,7 +32,7 @@ export interface InspectionService {
 interface Asked {
   readonly model: ServedModel;
   readonly heat: boolean;
-  readonly threshold: number;
+  readonly verdict: VerdictLimits;
 }
 
 /**
@@ -44,7 +47,7 @@ export async function answerInspection(
   { models, limits, queue, room, metrics }: InspectionService,
   onRead: () => void,
 ): Promise<Answer> {
-  const { model, heat, threshold } = askedIn(query, models);
+  const { model, heat, verdict } = askedIn(query, models);
   if (queue.isFull) throw full(queue);
   const { images, release } = await readImages(request, limits, room, onRead);
   const patience = new AbortController();
@@ -56,19 +59,18 @@ export async function answerInspection(
       image: name,
       bytes,
       pixels: pixelsOf(bytes),
-      threshold,
+      limits: verdict,
       heat,
     }));
     const outcomes = await queue.add(model, tasks, patience.signal);
     for (const { result } of outcomes) metrics.image(model.name, result.verdict);
     if (!outcomes.some(({ failure }) => failure === null))
       throw new HttpError(statusOf(tasks[0]!, outcomes[0]!, limits), reasonOf(outcomes[0]!));
-    const limit = thresholdsAt(model.config.calibration, threshold);
     const results = async function* () {
       for (const { result } of outcomes) yield result;
     };
     let body = "";
-    for await (const part of jsonOf(limit.threshold, limit.pixelThreshold, results)) body += part;
+    for await (const part of jsonOf(verdict.threshold, verdict.pixelThreshold, results)) body += part;
     return { type: "application/json", body };
   } catch (error) {
     throw error instanceof QueueFullError ? full(queue) : error;
@@ -102,7 +104,8 @@ function pixelsOf(bytes: Uint8Array): number {
 
 /**
  * Reads what a query asks for.
- * @throws HttpError for an unknown or repeated parameter, a value out of range, or a model that is not served
+ * @throws HttpError for an unknown or repeated parameter, a value out of range, a model that is not served, or a
+ * class that it does not know
  */
 function askedIn(query: URLSearchParams, models: readonly ServedModel[]): Asked {
   for (const name of query.keys()) {
@@ -113,7 +116,13 @@ function askedIn(query: URLSearchParams, models: readonly ServedModel[]): Asked 
   }
   const heat = query.get("heat") ?? "none";
   if (heat !== "png" && heat !== "none") throw new HttpError(400, `heat is png or none, not ${nameShown(heat)}`);
-  return { model: modelNamed(query.get("model"), models), heat: heat === "png", threshold: thresholdIn(query) };
+  const model = modelNamed(query.get("model"), models);
+  const good = scoresIn(query, model);
+  return {
+    model,
+    heat: heat === "png",
+    verdict: { good, ...thresholdsAt(good, thresholdIn(query)), minArea: null },
+  };
 }
 
 function modelNamed(name: string | null, models: readonly ServedModel[]): ServedModel {
@@ -121,6 +130,14 @@ function modelNamed(name: string | null, models: readonly ServedModel[]): Served
   if (model) return model;
   const known = namesShown(models.map((one) => one.name));
   throw new HttpError(404, `no model ${nameShown(name ?? "")} is served, only ${known}`);
+}
+
+function scoresIn(query: URLSearchParams, { config }: ServedModel): GoodScores {
+  try {
+    return namedScores(config.calibration, query.get("class") ?? undefined);
+  } catch (error) {
+    throw error instanceof InputError ? new HttpError(400, error.message) : error;
+  }
 }
 
 function thresholdIn(query: URLSearchParams): number {

@@ -37,7 +37,7 @@ const SCHEMAS: Readonly<Record<string, object>> = {
         description:
           "The tiles that images are cut into, each of which fills the square; absent where a whole image does.",
       },
-      classes: listOf(TEXT),
+      classes: { ...listOf(TEXT), description: "Classes that it was trained on, each with thresholds of its own." },
       regions: { ...FLAG, description: "Trained with a region of interest." },
     },
     ["tiles"],
@@ -79,6 +79,7 @@ const problem = (description: string): object => answer(description, "applicatio
 const PARAMETER_SCHEMAS: Readonly<Record<(typeof PARAMETERS)[number], readonly [description: string, schema: object]>> =
   {
     model: ["Name of a model of /v1/models. Default: the first.", TEXT],
+    class: ["Name of a class of the model, whose thresholds apply. Default: the highest of all classes'.", TEXT],
     heat: ["png adds each image's heat map.", { ...TEXT, enum: ["png", "none"], default: "none" }],
     threshold: [
       "Calibrated score above which an image is defective; the pixel threshold moves along.",
@@ -127,7 +128,7 @@ function operationsOf(limits: ServeLimits): Readonly<Record<Path, object>> {
       },
       responses: {
         200: answer("The results, as bigrid predict has them.", "application/json", named("Inspections")),
-        400: problem("A wrong parameter or a malformed body."),
+        400: problem("A wrong parameter, a class that the model does not know, or a malformed body."),
         404: problem("An unknown model."),
         408: problem(`The body did not arrive within ${send / 1000} s.`),
         413: problem(`More than ${body} bytes, or the image has more than ${Math.min(pixels, MAX_PIXELS)} pixels.`),

@@ -20,4 +20,4 @@ export type Path = keyof typeof ROUTES;
 export const isPath = (path: string): path is Path => Object.hasOwn(ROUTES, path);
 
 /** The query parameters of an inspection. */
-export const PARAMETERS = ["model", "heat", "threshold"] as const;
+export const PARAMETERS = ["model", "class", "heat", "threshold"] as const;

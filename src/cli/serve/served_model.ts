@@ -1,7 +1,6 @@
-import { thresholdsAt } from "../../detection/calibration.ts";
 import type { Detector, DetectorConfig } from "../../detection/detector.ts";
 import type { Region } from "../../detection/region.ts";
-import { judge, scoreImages, type Failure, type Scored } from "../../node/inspection/judged.ts";
+import { judge, scoreImages, type Failure, type Scored, type VerdictLimits } from "../../node/inspection/judged.ts";
 import { closePicture, type Picture } from "../../io/image.ts";
 import { decodeImageBytes, openPictureBytes, type Decoded } from "../../node/images.ts";
 import { batchSizes } from "../../node/inspection/batch_sizes.ts";
@@ -18,8 +17,8 @@ export interface ImageTask {
   readonly bytes: Uint8Array;
   /** By its header; 0 if that cannot be read. */
   readonly pixels: number;
-  /** Calibrated score above which it is defective. */
-  readonly threshold: number;
+  /** Scores and thresholds of its verdict. */
+  readonly limits: VerdictLimits;
   /** True for a heat map, as base64 of a PNG in the place of its path. */
   readonly heat: boolean;
 }
@@ -112,14 +111,12 @@ export class ServedModel implements Batcher<ImageTask, TaskResult> {
   }
 
   async #resultOf(scored: Scored<ImageTask>): Promise<TaskResult> {
-    const { image, threshold, heat } = scored.item;
+    const { image, limits, heat } = scored.item;
     if ("failure" in scored) {
       const { failure, reason } = scored;
       return { result: { image, verdict: "unreadable", reason }, failure };
     }
     const { input, inspection } = scored;
-    const { calibration } = this.config;
-    const limits = { good: calibration, ...thresholdsAt(calibration, threshold), minArea: null };
     const { result, found } = judge(image, input, inspection, limits);
     if (!heat) return { result, failure: null };
     const png: Uint8Array[] = [];

@@ -1,7 +1,7 @@
 import { calibratedScore, type GoodScores } from "../../detection/calibration.ts";
 import { defectsOf, type Defects } from "../../detection/defects.ts";
 import type { Detector } from "../../detection/detector.ts";
-import type { InputImage, Inspection } from "../../detection/inspection.ts";
+import type { InputImage, InspectOptions, Inspection } from "../../detection/inspection.ts";
 import type { Region } from "../../detection/region.ts";
 import { requireUsable, type Picture } from "../../io/image.ts";
 import { InputError } from "../../runtime/errors.ts";
@@ -31,16 +31,18 @@ export type Scored<T> =
  * Scores decoded images, in their order. An image that cannot be used or inspected has the reason in its place.
  * @param most images, or tiles, per batch of the detector
  * @param region the part of each picture that counts; null: all of it
+ * @param onProgress as in `InspectOptions`; the index is among the images that can be used
  */
 export async function scoreImages<T extends { readonly image: string }>(
   detector: Detector,
   batch: readonly Decoded<T, Picture>[],
   most: number,
   region: Region | null,
+  onProgress?: InspectOptions["onProgress"],
 ): Promise<Scored<T>[]> {
   const read = batch.map((decoded) => usable(detector, decoded, region));
   const images = read.filter((one) => "image" in one);
-  const inspections = await detector.inspectEach(images, { batch: most });
+  const inspections = await detector.inspectEach(images, { batch: most, ...(onProgress && { onProgress }) });
   const inspected = new Map(images.map((image, i) => [image, inspections[i]!]));
   return batch.map(({ item }, i): Scored<T> => {
     const input = read[i]!;

@@ -1,6 +1,7 @@
 import { dirname, extname, join } from "node:path";
 import { batchesOf, type Picture } from "../../io/image.ts";
 import type { Detector } from "../../detection/detector.ts";
+import type { InspectOptions } from "../../detection/inspection.ts";
 import type { Region } from "../../detection/region.ts";
 import { ensureFolder, writeFileAtomic, type Contents } from "../files/files.ts";
 import { decodeImages, openPictures, type Decoded } from "../images.ts";
@@ -23,6 +24,8 @@ export interface InspectionOptions extends VerdictLimits {
   readonly pictures: ReadonlyMap<PictureKind, string>;
   /** Images per batch; with tiles, tiles. */
   readonly batch: number;
+  /** Called after each batch of tiles of the image that is being inspected, which is the only one then. */
+  readonly onProgress?: InspectOptions["onProgress"];
 }
 
 /** The result of an inspection of one image. */
@@ -143,7 +146,7 @@ async function inspectBatch<T extends ListedImage>(
   most: number,
   options: InspectionOptions,
 ): Promise<Outcome<T>[]> {
-  const scored = await scoreImages(detector, batch, most, options.region);
+  const scored = await scoreImages(detector, batch, most, options.region, options.onProgress);
   const outcomes = scored.map((one) => outcomeOf(one, options));
   await Promise.allSettled(outcomes); // where one fails, nothing is written any more when that is known
   return Promise.all(outcomes);

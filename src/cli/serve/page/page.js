@@ -2,10 +2,11 @@
 
 (() => {
   const byId = (id) => document.getElementById(id);
-  const [drop, files, model, threshold, token, state, results] = [
+  const [drop, files, model, className, threshold, token, state, results] = [
     "drop",
     "files",
     "model",
+    "class",
     "threshold",
     "token",
     "state",
@@ -34,10 +35,21 @@
     return answer;
   }
 
+  let models = [];
+
+  /** Offers the classes of the chosen model, where it has several. */
+  function listClasses() {
+    const { classes } = models.find(({ name }) => name === model.value) ?? { classes: [] };
+    const any = new Option("any: highest threshold", "");
+    className.replaceChildren(any, ...classes.map((name) => new Option(name, name))); // the value keeps all spaces
+    byId("class-field").hidden = classes.length < 2;
+  }
+
   async function listModels() {
     try {
-      const { models } = await ask("v1/models");
+      ({ models } = await ask("v1/models"));
       model.replaceChildren(...models.map(({ name }) => element("option", name)));
+      listClasses();
       say("");
     } catch (error) {
       say(error.message, true);
@@ -69,6 +81,7 @@
     for (const file of chosen) form.append("image", file);
     const query = new URLSearchParams({ heat: "png", threshold: threshold.value });
     if (model.value !== "") query.set("model", model.value);
+    if (className.value !== "") query.set("class", className.value);
     say(chosen.length === 1 ? `Inspecting ${chosen[0].name} …` : `Inspecting ${chosen.length} images …`);
     try {
       const { images, skipped } = await ask(`v1/inspect?${query}`, { method: "POST", body: form });
@@ -90,6 +103,7 @@
     });
   }
   drop.addEventListener("drop", (event) => void inspect([...event.dataTransfer.files]));
+  model.addEventListener("change", listClasses);
   token.addEventListener("change", () => void listModels());
   byId("ask").addEventListener("submit", (event) => event.preventDefault());
   void listModels();
