@@ -10,6 +10,7 @@ import * as reconstruction from "../../src/kernels/reconstruction_loss.ts";
 import { reduceMiddle } from "../../src/kernels/reduce.ts";
 import { planOf, type BlockPlan } from "../../src/backbones/efficientnet.ts";
 import { countOf, type Shape } from "../../src/tensor/tensor.ts";
+import { WINOGRAD } from "../../src/kernels/winograd.ts";
 import { bytesOf, family, over, type Measured } from "../kernels/rows.ts";
 
 const CELLS = 28;
@@ -183,6 +184,13 @@ const BASIC: Shape[] = [
   [1, CELLS, CELLS, CHANNELS],
   [3, 3, CHANNELS, CHANNELS],
 ];
+// the width that GRAD's queries of B6 have, and the least batch for which GPUs take Winograd's form by themselves
+const WIDE: Shape[] = [
+  [2, CELLS, CELLS, 2 * CHANNELS],
+  [3, 3, 2 * CHANNELS, 2 * CHANNELS],
+];
+const [WIDE_NAME, WIDE_BYTES] = ["GRAD basic, 3x3, 2x28x28x544 to 544", bytesOf(...WIDE, WIDE[0]!)];
+const WIDE_PRODUCTS = countOf(WIDE[0]!) * 2 * CHANNELS; // for each tap
 
 /** Number of rows of one image that KERNELS already contains: the first ones. */
 const amongKernels = (batch: number): number => (batch === 1 ? 1 : 0);
@@ -208,6 +216,19 @@ export const NETWORK_ROWS: readonly Measured[] = [
     ),
     "conv2d.backward_weight": over([...BASIC, BASIC[0]!], (x, w, g) =>
       conv.conv2dBackwardWeight(x, w, g, { padding: 1 }),
+    ),
+  }),
+  ...family(WIDE_NAME, WIDE_BYTES, 18 * WIDE_PRODUCTS, {
+    "conv2d.forward": over(WIDE, (x, w) => conv.conv2dForward(x, w, {}, { padding: 1 })),
+    "conv2d.backward_input": over([...WIDE, WIDE[0]!], (x, w, g) =>
+      conv.conv2dBackwardInput(x, w, g, { padding: 1 }),
+    ),
+  }),
+  // four products for each output in place of nine
+  ...family(WIDE_NAME, WIDE_BYTES, 8 * WIDE_PRODUCTS, {
+    "winograd.convolution": over(WIDE, (x, w) => conv.conv2dForward(x, w, {}, { padding: 1 }, WINOGRAD)),
+    "winograd.gradient of the image": over([...WIDE, WIDE[0]!], (x, w, g) =>
+      conv.conv2dBackwardInput(x, w, g, { padding: 1 }, WINOGRAD),
     ),
   }),
   ...family(`B6 stem: 3x3 of 2, 224x224x3 to ${plan.stem}`, bytesOf(...stem), 2 * 27 * countOf(stem[2]!), {
