@@ -184,13 +184,13 @@ const BASIC: Shape[] = [
   [1, CELLS, CELLS, CHANNELS],
   [3, 3, CHANNELS, CHANNELS],
 ];
-// the width that GRAD's queries of B6 have, and the least batch for which GPUs take Winograd's form by themselves
+// the width that GRAD's queries of B4 have; GPUs take Winograd's form by themselves from 12 images on
 const WIDE: Shape[] = [
-  [2, CELLS, CELLS, 2 * CHANNELS],
-  [3, 3, 2 * CHANNELS, 2 * CHANNELS],
+  [8, CELLS, CELLS, 432],
+  [3, 3, 432, 432],
 ];
-const [WIDE_NAME, WIDE_BYTES] = ["GRAD basic, 3x3, 2x28x28x544 to 544", bytesOf(...WIDE, WIDE[0]!)];
-const WIDE_PRODUCTS = countOf(WIDE[0]!) * 2 * CHANNELS; // for each tap
+const [WIDE_NAME, WIDE_BYTES] = ["GRAD basic, 3x3, 8x28x28x432 to 432", bytesOf(...WIDE, WIDE[0]!)];
+const WIDE_PRODUCTS = countOf(WIDE[0]!) * 432; // of each tap
 
 /** Number of rows of one image that KERNELS already contains: the first ones. */
 const amongKernels = (batch: number): number => (batch === 1 ? 1 : 0);
@@ -220,9 +220,7 @@ export const NETWORK_ROWS: readonly Measured[] = [
   }),
   ...family(WIDE_NAME, WIDE_BYTES, 18 * WIDE_PRODUCTS, {
     "conv2d.forward": over(WIDE, (x, w) => conv.conv2dForward(x, w, {}, { padding: 1 })),
-    "conv2d.backward_input": over([...WIDE, WIDE[0]!], (x, w, g) =>
-      conv.conv2dBackwardInput(x, w, g, { padding: 1 }),
-    ),
+    "conv2d.backward_input": over([...WIDE, WIDE[0]!], (x, w, g) => conv.conv2dBackwardInput(x, w, g, { padding: 1 })),
   }),
   // four products for each output in place of nine
   ...family(WIDE_NAME, WIDE_BYTES, 8 * WIDE_PRODUCTS, {

@@ -93,8 +93,7 @@ export const winogradWithActivation: Operation<Problem> = {
     const activation = { name: "leakyRelu", slope: SLOPE } as const;
     return conv2dForward(input!, weight!, { bias: bias!, activation }, { padding }, WINOGRAD);
   },
-  forward: (p, inputs) =>
-    Float64Array.from(winogradOperation.forward(p, inputs), (x) => (x > 0 ? x : SLOPE * x)),
+  forward: (p, inputs) => Float64Array.from(winogradOperation.forward(p, inputs), (x) => (x > 0 ? x : SLOPE * x)),
   backward: null,
   magnitudes: (p, inputs, gradOutput) => ({
     ...winogradOperation.magnitudes!(p, inputs, new Float64Array(gradOutput.length)),
