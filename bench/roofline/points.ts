@@ -42,7 +42,10 @@ export type Group = (typeof GROUPS)[number];
 const GROUP_OF: Readonly<Record<string, Group>> = Object.fromEntries(
   (
     [
-      ["products and convolutions", "matmul tiled_product subgroup_product conv2d nearest_rows farthest_point"],
+      [
+        "products and convolutions",
+        "matmul tiled_product subgroup_product conv2d winograd nearest_rows farthest_point",
+      ],
       ["windows and samples", "depthwise_conv2d gaussian_blur pool resize image grid_sample"],
       ["norms and activations", "batch_norm layer_norm softmax activation elementwise dropout"],
       ["sums and losses", "reduce row_products hinge_loss mse_loss reconstruction_loss top_k_mean scan histogram"],

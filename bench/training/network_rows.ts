@@ -10,6 +10,7 @@ import * as reconstruction from "../../src/kernels/reconstruction_loss.ts";
 import { reduceMiddle } from "../../src/kernels/reduce.ts";
 import { planOf, type BlockPlan } from "../../src/backbones/efficientnet.ts";
 import { countOf, type Shape } from "../../src/tensor/tensor.ts";
+import { WINOGRAD } from "../../src/kernels/winograd.ts";
 import { bytesOf, family, over, type Measured } from "../kernels/rows.ts";
 
 const CELLS = 28;
@@ -183,6 +184,13 @@ const BASIC: Shape[] = [
   [1, CELLS, CELLS, CHANNELS],
   [3, 3, CHANNELS, CHANNELS],
 ];
+// the width that GRAD's queries of B4 have; GPUs take Winograd's form by themselves from 12 images on
+const WIDE: Shape[] = [
+  [8, CELLS, CELLS, 432],
+  [3, 3, 432, 432],
+];
+const [WIDE_NAME, WIDE_BYTES] = ["GRAD basic, 3x3, 8x28x28x432 to 432", bytesOf(...WIDE, WIDE[0]!)];
+const WIDE_PRODUCTS = countOf(WIDE[0]!) * 432; // of each tap
 
 /** Number of rows of one image that KERNELS already contains: the first ones. */
 const amongKernels = (batch: number): number => (batch === 1 ? 1 : 0);
@@ -208,6 +216,17 @@ export const NETWORK_ROWS: readonly Measured[] = [
     ),
     "conv2d.backward_weight": over([...BASIC, BASIC[0]!], (x, w, g) =>
       conv.conv2dBackwardWeight(x, w, g, { padding: 1 }),
+    ),
+  }),
+  ...family(WIDE_NAME, WIDE_BYTES, 18 * WIDE_PRODUCTS, {
+    "conv2d.forward": over(WIDE, (x, w) => conv.conv2dForward(x, w, {}, { padding: 1 })),
+    "conv2d.backward_input": over([...WIDE, WIDE[0]!], (x, w, g) => conv.conv2dBackwardInput(x, w, g, { padding: 1 })),
+  }),
+  // four products for each output in place of nine
+  ...family(WIDE_NAME, WIDE_BYTES, 8 * WIDE_PRODUCTS, {
+    "winograd.convolution": over(WIDE, (x, w) => conv.conv2dForward(x, w, {}, { padding: 1 }, WINOGRAD)),
+    "winograd.gradient of the image": over([...WIDE, WIDE[0]!], (x, w, g) =>
+      conv.conv2dBackwardInput(x, w, g, { padding: 1 }, WINOGRAD),
     ),
   }),
   ...family(`B6 stem: 3x3 of 2, 224x224x3 to ${plan.stem}`, bytesOf(...stem), 2 * 27 * countOf(stem[2]!), {

@@ -40,6 +40,7 @@ export const DEFINITIONS: Readonly<Record<string, Definition>> = {
   softmax: { operations: ["rows"] },
   tiled_product: { operations: ["matmul"], form: "tiled 64x64x16 of 8x4" },
   top_k_mean: { operations: ["statistics"] },
+  winograd: { operations: ["winograd"] },
 };
 
 /** A shader that is put together from two files, so that a change of one alone shows nothing. */

@@ -48,6 +48,8 @@ import {
 import { TILES } from "../../src/kernels/products/forms.ts";
 import { matmulForward } from "../../src/kernels/products/matmul.ts";
 import { MATRIX_FORMS } from "../../src/kernels/products/subgroup.ts";
+import { conv2dForward } from "../../src/kernels/conv2d.ts";
+import { WINOGRAD } from "../../src/kernels/winograd.ts";
 import { perlinMask } from "../../src/ops/perlin_mask.ts";
 import { randomSets } from "../../src/ops/random_sets.ts";
 import { SIDE, type Control, type Values } from "./kernels_protocol.ts";
@@ -527,6 +529,19 @@ export const KERNEL_PICTURES: readonly KernelPicture[] = [
     make: (photo, values) => {
       const means = topKMean(reshape(grey(photo), [SIDE, SIDE]), number(values, "k"));
       return shown(resize(reshape(means, [1, SIDE, 1, 1]), [SIDE, SIDE], { mode: "nearest" }));
+    },
+  },
+  {
+    shader: "winograd",
+    controls: [choice("filter", ...(Object.keys(EDGES) as [string, ...string[]])), range("strength", 1, 8, 1, 3)],
+    make: (photo, values) => {
+      const taps = EDGES[word(values, "filter")]!.map((tap) => (tap * number(values, "strength")) / 8);
+      const weight = constant(
+        photo,
+        [3, 3, 3, 1],
+        taps.flatMap((tap) => [tap, tap, tap]),
+      );
+      return shown(conv2dForward(photo, weight, {}, { padding: 1 }, WINOGRAD), -1, 1);
     },
   },
 ];

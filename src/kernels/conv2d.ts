@@ -20,6 +20,7 @@ import { floatDType, launch, requireShape, type Launch } from "./launch.ts";
 import { uniformSize } from "./products/product.ts";
 import { reduceMiddle } from "./reduce.ts";
 import { LOAD_A, LOAD_B, tiledProduct, type TiledProduct } from "./products/tiled.ts";
+import { WINOGRAD, winograd, winogradFor } from "./winograd.ts";
 
 const SLICE_ROWS = 8; // output rows that one invocation of the weight gradient walks
 
@@ -35,13 +36,14 @@ export interface Conv2dOptions extends ConvolutionOptions {
 
 /**
  * Forms of a convolution and its gradients: "uniform" (lanes share loads, for software adapters), "direct" (one
- * invocation per result) and tiles in workgroup memory.
+ * invocation per result) and tiles in workgroup memory. Some 3x3 convolutions have WINOGRAD too.
  */
 export const CONV2D_FORMS = [...UNTILED, ...Object.keys(TILES)];
 
 /**
  * `[N,H,W,C]`, `[R,S,C/g,K]` -> `[N,P,Q,K]`.
- * @param form one of CONV2D_FORMS or MATRIX_FORMS, chosen as in matmul.ts; always `direct` if groups > 1
+ * @param form one of CONV2D_FORMS or MATRIX_FORMS, or WINOGRAD, chosen as in matmul.ts; always `direct` if groups > 1
+ * @throws UnsupportedError for WINOGRAD if the convolution is none of stride 1 with 3x3 filters in f32
  */
 export function conv2dForward(
   input: Tensor,
@@ -77,6 +79,7 @@ export function conv2dForward(
     run: (form) => conv2dForward(like(input), like(weight), { bias: bias && like(bias), activation }, options, form),
     check: ([x, w], form) => conv2dForward(x, w, { activation: activation && "leakyRelu" }, CHECKED, form),
   });
+  if (form === WINOGRAD) return winograd(product);
   const tiling = tilingOf(form, UNTILED, input);
   if (tiling) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, n) }, tiling);
   const output = empty(input.device, shape, input.dtype);
@@ -92,7 +95,7 @@ export function conv2dForward(
   return output;
 }
 
-/** d loss / d input, `[N,H,W,C]`. Of the input only the extents count. */
+/** d loss / d input, `[N,H,W,C]`, in the same forms. Of the input only the extents count. */
 export function conv2dBackwardInput(
   input: Pick<Tensor, "device" | "shape" | "dtype">,
   weight: Tensor,
@@ -129,6 +132,7 @@ export function conv2dBackwardInput(
     run: (form) => conv2dBackwardInput(like(input), like(weight), like(gradOutput), options, form),
     check: ([x, w, g], form) => conv2dBackwardInput(x, w, g, CHECKED, form),
   });
+  if (form === WINOGRAD) return winograd(product);
   const tiling = tilingOf(form, UNTILED, input);
   if (tiling) return tiledProduct({ op: "conv2d", ...product, pack: packFor(channels, k) }, tiling);
   const gradInput = empty(input.device, input.shape, input.dtype);
@@ -145,7 +149,7 @@ export function conv2dBackwardInput(
   return gradInput;
 }
 
-/** d loss / d weight, `[R,S,C/g,K]`. */
+/** d loss / d weight, `[R,S,C/g,K]`, in CONV2D_FORMS or MATRIX_FORMS. */
 export function conv2dBackwardWeight(
   input: Tensor,
   weight: Tensor,
@@ -220,13 +224,15 @@ function formOf(
     [1, 2, c, c],
     [2, 7, 6, c],
   ];
+  const further = product.loadA === LOAD_A.windowsTransposed ? null : winogradFor(product);
   return formFor({
     operand: a,
     op,
-    shaders: [module, tiled],
+    shaders: [module, tiled, ...(further ? [further.module] : [])],
     extents: product,
-    details,
+    details: [...details, ...(further ? [further.name] : [])],
     untiled: UNTILED,
+    further,
     trial: run,
     agreesWith: (form, fixed) =>
       agrees(a.device, a.dtype as FloatDType, [shapes], (operands, trusted) =>

@@ -52,7 +52,8 @@ test("a row is named after the shader that it runs, and like no other", async ()
 });
 
 // kernels that count operations
-const MULTIPLIES = /^(matmul|tiled_product|subgroup_product|conv2d|depthwise_conv2d|nearest_rows|farthest_point)\./;
+const MULTIPLIES =
+  /^(matmul|tiled_product|subgroup_product|conv2d|winograd|depthwise_conv2d|nearest_rows|farthest_point)\./;
 
 test("dispatches are said to need what a row says that their definition needs; several need more, for what they hand on", async () => {
   const wrong = [];

@@ -1,10 +1,10 @@
 import { expect, test } from "vitest";
-import { formFor } from "../../src/kernels/products/forms.ts";
+import { formFor, type Wanted } from "../../src/kernels/products/forms.ts";
 import { MATMUL_FORMS } from "../../src/kernels/products/matmul.ts";
 import type { Device } from "../../src/runtime/device.ts";
 
 /** The fixed form of a product on an adapter of either kind, and all forms that may be tried. */
-function formsOf(software: boolean, m: number, n: number) {
+function formsOf(software: boolean, m: number, n: number, further?: Wanted["further"]) {
   let tried: readonly string[] = [];
   let key = "";
   const tuner = { choose: (asked: string, forms: readonly string[]) => ((key = asked), (tried = forms), forms[0]!) };
@@ -16,6 +16,7 @@ function formsOf(software: boolean, m: number, n: number) {
     extents: { batch: 1, m, n, k: 100 },
     details: ["f32", true],
     untiled: ["uniform", "registers"],
+    ...(further !== undefined && { further }),
     trial: () => undefined,
     agreesWith: () => Promise.resolve(true),
   });
@@ -36,6 +37,14 @@ test.each([
 test("what may be tried fits the product, the fixed form first", () => {
   expect(formsOf(false, 40, 40).tried).toEqual(["tiled 64x64x16 of 8x4", "uniform", "registers"]);
   expect(formsOf(true, 784, 784).tried).toEqual(["uniform", "registers"]);
+});
+
+test("a further form is tried everywhere, and fixed only on GPUs that prefer it", () => {
+  const forms = (software: boolean, preferred: boolean) =>
+    formsOf(software, 40, 40, { name: "further", preferred }).tried;
+  expect(forms(false, true)).toEqual(["further", "uniform", "registers", "tiled 64x64x16 of 8x4"]);
+  expect(forms(false, false)).toEqual(["tiled 64x64x16 of 8x4", "uniform", "registers", "further"]);
+  expect(forms(true, true)).toEqual(["uniform", "registers", "further"]);
 });
 
 test("extents up to the next power of two, or one and a half times that, are one class", () => {

@@ -86,13 +86,15 @@ export interface Wanted {
   readonly details: readonly (string | number | boolean)[];
   /** Forms without tiles; the one for software adapters comes first. */
   readonly untiled: readonly string[];
+  /** A form of some other algorithm that suits this problem, and whether GPUs take it without measuring. Default: none. */
+  readonly further?: { readonly name: string; readonly preferred: boolean } | null;
   /** Runs a form on tensors of its own. */
   readonly trial: (form: string) => void;
   /**
-   * Checks that a form computes what the fixed one does. Forms on units for matrices are never the fixed choice, and are
+   * Checks that a form computes what a trusted one does. Forms on units for matrices are never the fixed choice, and are
    * measured only once that was found.
    */
-  readonly agreesWith: (form: string, fixed: string) => Promise<boolean>;
+  readonly agreesWith: (form: string, trusted: string) => Promise<boolean>;
 }
 
 /**
@@ -100,11 +102,13 @@ export interface Wanted {
  * one. Software adapters have no memory faster than their caches, so they never use tiles, which take twice as long on
  * llvmpipe. GPUs use tiles, as all libraries do.
  */
-export function formFor({ operand, op, shaders, extents, details, untiled, trial, agreesWith }: Wanted): string {
+export function formFor(wanted: Wanted): string {
+  const { operand, op, shaders, extents, details, untiled, further = null, trial, agreesWith } = wanted;
   const { device, dtype } = operand;
   const { batch, m, n, k } = extents;
   const { software } = device.adapter;
-  const fixed = software ? untiled[0]! : formOfGpu(extents, untiled.at(-1)!);
+  const usual = software ? untiled[0]! : formOfGpu(extents, untiled.at(-1)!);
+  const fixed = further?.preferred && !software ? further.name : usual;
   const fits = ({ rows, columns }: Pick<Tile, "rows" | "columns">): boolean => rows < 2 * m && columns < 2 * n;
   const tiles = software ? [] : Object.entries(TILES);
   const fitting = tiles.filter(([, tile]) => fits(tile)).map(([name]) => name);
@@ -115,8 +119,8 @@ export function formFor({ operand, op, shaders, extents, details, untiled, trial
   const guarded = new Set<string>(matrices.map(({ name }) => name));
   const code = new Set([...shaders, ...matrices.map(({ module }) => module)]);
   const key = [op, hashShaders([...code]), ...details, ...[batch, m, n, k].map(classOf)].join(" ");
-  const forms = new Set([fixed, ...untiled, ...fitting, ...guarded]);
-  return device.tuner.choose(key, [...forms], trial, (form) => !guarded.has(form) || agreesWith(form, fixed));
+  const forms = new Set([fixed, ...untiled, ...fitting, ...(further ? [further.name] : []), ...guarded]);
+  return device.tuner.choose(key, [...forms], trial, (form) => !guarded.has(form) || agreesWith(form, usual));
 }
 
 const LEAST = 8; // rows and columns from which memory, not the unused part of a tile, limits a product
