@@ -42,7 +42,7 @@ const LOOKS: Readonly<Record<MapName, { readonly role: Role & TextRole; readonly
   normal: { role: "learnedLine", words: "normal grid" },
   both: { role: "blue", words: "both grids and the nearest good cells" },
 };
-const [TOP, HEIGHT, BELOW, BETWEEN] = [84, 150, 74, 44]; // of a plot; between two
+const [TOP, HEIGHT, BELOW, BETWEEN] = [110, 150, 74, 44]; // of a plot; between two
 const [LEFT, TICKS] = [34, 4]; // width of the numbers beside a plot; at most so many
 const WORK_TICKS = [1, 3, 10, 30, 100, 300];
 
@@ -93,7 +93,7 @@ function plot(
       const at = x.at(Math.log(work));
       return [
         path(`M${short(at)} ${short(top)}v${HEIGHT}`, { stroke: "line", width: 1, dashed: true }),
-        text([at, top - 6], name, { size: SMALL, anchor: "middle", bold: true }),
+        text([at, top - 6], name, { size: SMALL, anchor: at > left + width - LEFT ? "end" : "middle", bold: true }),
       ];
     });
   }
