@@ -106,7 +106,7 @@ test("the results' whiskers lie where the means of the file are", async () => {
   const shown = places.slice(0, means.length); // the first plot's
   const [low, high] = [means.indexOf(Math.min(...means)), means.indexOf(Math.max(...means))];
   const scale = (shown[high]! - shown[low]!) / (means[high]! - means[low]!);
-  expect(means.length).toBeGreaterThan(3);
+  expect(means.length).toBeGreaterThan(2);
   expect(scale).toBeGreaterThan(0);
   means.forEach((mean, i) => expect(shown[i]! - shown[low]!).toBeCloseTo(scale * (mean - means[low]!), 1));
 });
