@@ -24,7 +24,7 @@ import { SMALL } from "../harness/small_methods.ts";
 /** Fields of a configuration that files of earlier builds lack; these are read as before there was the field. */
 const LATER: { readonly [N in MethodName]: readonly string[] } = {
   dfr: [],
-  grad: ["gridChannels", "headWidth", "abnormalTask", "rows"],
+  grad: ["gridChannels", "headWidth", "abnormalTask", "rows", "weighing"],
   padim: [],
   patchcore: [],
   crad: [],
