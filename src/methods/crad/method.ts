@@ -12,7 +12,7 @@ export const crad = defineMethod({
   name: "crad",
   title: "CRAD",
   source: "Continuous Memory Representation for Anomaly Detection, 2024",
-  suits: "several classes in one model, with pretrained weights and a GPU; many minutes of training",
+  suits: "several classes in one model, with pretrained weights; minutes of training",
   options: CRAD_OPTIONS,
   assembly: (_options, backbone) => reconstructionAssembly(backbone),
   scoring: () => RECONSTRUCTION_SCORING,
